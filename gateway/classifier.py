@@ -1,0 +1,95 @@
+"""Windows to scores: the only file of the gateway that knows a TFLite runtime.
+
+`ai-edge-litert` is TensorFlow Lite's successor and comes first; `tflite-runtime` is taken where only that one is
+installed (armv7l has no other). Both have the same Interpreter.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.errors import GatewayError
+from gateway.model_package import ModelError, ModelPackage
+
+RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One window's probabilities by label, in the model's order of labels."""
+
+    by_label: Mapping[str, float]
+    model_id: str
+
+
+class RuntimeMissingError(GatewayError):
+    """No TFLite runtime can be imported."""
+
+
+class Classifier:
+    """One model in one interpreter, used by one thread."""
+
+    def __init__(self, package: ModelPackage, runtimes: tuple[str, ...] = RUNTIMES) -> None:
+        """Raises RuntimeMissingError without a runtime, ModelError when the model does not fit its description."""
+        self.package = package
+        module, self.runtime = _first_runtime(runtimes)
+        try:
+            # One thread: a second one spins while it waits and takes the core from the ports.
+            interpreter = module.Interpreter(model_content=package.tflite_bytes, num_threads=1)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as problem:
+            raise ModelError(
+                f"model {package.model_id!r} is refused by {self.runtime}: {problem}",
+                where=str(package.tflite_path),
+                hint="Install a model made for this runtime",
+            ) from problem
+        self._interpreter = interpreter
+        self._input_index, self._output_index = self._fit(interpreter)
+
+    @property
+    def window_hops(self) -> int:
+        return self.package.window_hops
+
+    def scores(self, model_input: NDArray[np.float32]) -> Scores:
+        """Scores of one window; model_input: (window hops, channels) float32."""
+        self._interpreter.set_tensor(self._input_index, model_input[np.newaxis])
+        self._interpreter.invoke()
+        row = self._interpreter.get_tensor(self._output_index)[0]
+        return Scores(dict(zip(self.package.labels, row.tolist(), strict=True)), self.package.model_id)
+
+    def _fit(self, interpreter: Any) -> tuple[int, int]:
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        expected = {"inputs": [(1, *self.package.input_shape)], "outputs": [(1, len(self.package.labels))]}
+        found = {
+            "inputs": [tuple(int(n) for n in tensor["shape"]) for tensor in inputs],
+            "outputs": [tuple(int(n) for n in tensor["shape"]) for tensor in outputs],
+        }
+        types = {np.dtype(tensor["dtype"]) for tensor in (*inputs, *outputs)}
+        if found != expected or types != {np.dtype(np.float32)}:
+            raise ModelError(
+                f"model {self.package.model_id!r} is refused: its file has {found} of "
+                f"{sorted(str(t) for t in types)}, its description says {expected} of float32",
+                where=str(self.package.tflite_path),
+                hint="Install the package again",
+            )
+        return int(inputs[0]["index"]), int(outputs[0]["index"])
+
+
+def _first_runtime(names: tuple[str, ...]) -> tuple[Any, str]:
+    problems = []
+    for name in names:
+        try:
+            return importlib.import_module(name), name.partition(".")[0]
+        # tflite-runtime 2.14 under numpy 2 raises these two as well.
+        except (ImportError, AttributeError, SystemError) as problem:
+            problems.append(f"{name}: {problem}")
+    raise RuntimeMissingError(
+        "no TensorFlow Lite runtime can be loaded (" + "; ".join(problems) + ")",
+        hint="pip install 'aggression-gateway[litert]' (on armv7l: [tflite-runtime])",
+    )
