@@ -1,0 +1,90 @@
+"""Who is who: which sensor speaks at which port, which place it is bound to, which one counts.
+
+A sensor's identity is its own serial number. Settings bind a stable sensor_id, with its place, to a serial number.
+A sensor that no binding names is shown but raises no alert. Of two that claim one serial number the first stays and
+the second waits, refused and shown; when the first goes, the one that waits takes its place (a sensor that was
+unplugged and came back at another port before the first port noticed).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from firmware_bridge.messages import Hello
+
+_NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
+
+
+class Standing(Enum):
+    """What a sensor at a port counts as."""
+
+    BOUND = "bound"
+    UNBOUND = "unbound"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """A sensor that introduced itself at a port."""
+
+    port: str
+    hello: Hello
+    epoch: int
+    sensor_id: str
+    standing: Standing
+
+    @property
+    def serial(self) -> str:
+        return self.hello.serial
+
+
+class SensorRegistry:
+    """Pure bookkeeping of the pipeline thread; serial_of: sensor_id -> serial number as the settings bind them."""
+
+    def __init__(self, serial_of: Mapping[str, str]) -> None:
+        self._sensor_id_of = {serial: sensor_id for sensor_id, serial in serial_of.items()}
+        self._at_port: dict[str, Seated] = {}
+
+    def seat(self, port: str, hello: Hello, epoch: int) -> Seated:
+        """A sensor said hello at a port; whoever sat there before is gone."""
+        self._at_port.pop(port, None)
+        sensor_id = self._sensor_id_of.get(hello.serial)
+        if self._active(hello.serial) is not None:
+            standing = Standing.DUPLICATE
+        elif sensor_id is None:
+            standing = Standing.UNBOUND
+        else:
+            standing = Standing.BOUND
+        seated = Seated(port, hello, epoch, sensor_id or unbound_id(hello.serial), standing)
+        self._at_port[port] = seated
+        return seated
+
+    def leave(self, port: str) -> tuple[Seated | None, Seated | None]:
+        """The sensor at a port is gone: who that was, and who, having waited for its serial number, counts now."""
+        gone = self._at_port.pop(port, None)
+        if gone is None or gone.standing is Standing.DUPLICATE:
+            return gone, None
+        for waiting in self._at_port.values():
+            if waiting.serial == gone.serial:
+                return gone, self.seat(waiting.port, waiting.hello, waiting.epoch)
+        return gone, None
+
+    def at(self, port: str) -> Seated | None:
+        return self._at_port.get(port)
+
+    def seated(self) -> Iterable[Seated]:
+        return tuple(self._at_port.values())
+
+    def _active(self, serial: str) -> Seated | None:
+        for seated in self._at_port.values():
+            if seated.serial == serial and seated.standing is not Standing.DUPLICATE:
+                return seated
+        return None
+
+
+def unbound_id(serial: str) -> str:
+    """The id under which a sensor without a binding is shown in topics."""
+    return "unbound-" + _NOT_IN_IDS.sub("_", serial)
