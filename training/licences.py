@@ -7,11 +7,13 @@ import re
 from training.manifest import Clip
 
 _PERMISSIVE = re.compile(r"^(CC ?0|CC[ -]BY\b(?![ -]?(SA|NC|ND))|Apache-2\.0$|MIT$|BSD)", re.IGNORECASE)
-_RESTRICTED = re.compile(r"\b(SA|NC|ND|GPL|GFDL|Sampling|unspecified|unstated|or own recording)\b", re.IGNORECASE)
+_RESTRICTED = re.compile(
+    r"\b(SA|NC|ND|GPL|GFDL|Sampling|unspecified|unstated|or own recording)\b", re.IGNORECASE
+)
 
 
 def permissive(clip: Clip) -> bool:
-    """True when the clip is marked redistributable and its stated terms are CC0, CC BY, Apache, MIT or BSD."""
+    """True when the clip is marked redistributable under CC0, CC BY, Apache, MIT or BSD."""
     return (
         clip.redistributable == "yes"
         and _PERMISSIVE.match(clip.licence) is not None

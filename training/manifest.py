@@ -30,7 +30,7 @@ class Clip:
 
 
 def read_manifest(data_dir: Path) -> list[Clip]:
-    """Read `DIR/train/manifest.jsonl` in file order. A line that lacks a field raises ValueError naming it."""
+    """Read `DIR/train/manifest.jsonl` in file order. A line without a field raises ValueError naming it."""
     clips = []
     lines = manifest_path(data_dir).read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, start=1):

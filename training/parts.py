@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.parts", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="directory that holds train/manifest.jsonl")
     parser.add_argument("--table", type=Path, default=TABLE)
-    parser.add_argument("--write", action="store_true", help="give sources without a part one, write the table")
+    parser.add_argument("--write", action="store_true", help="give the sources without a part one")
     args = parser.parse_args(argv)
     clips = read_manifest(args.data)
     part_of = load_parts(args.table) if args.table.exists() else {}
