@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 from gateway.contract.vocabulary import EventClass, Severity, severity_rank
 
+MIN_SCORE = 0.001
 MIN_WINDOW_S = 0.1
-MAX_WINDOW_S = 3600.0
+MAX_WINDOW_S = 10.0
+MAX_LEVEL_WINDOW_S = 3600.0
 MAX_HOLD_S = 600.0
 
 
@@ -26,11 +28,11 @@ class ClassRule:
     """
 
     on_score: float = 0.6
-    """Probability at which a hop counts towards raising the event; 0..1."""
+    """Probability at which a hop counts towards raising the event; 0.001..1."""
     off_score: float = 0.4
-    """Probability that still counts while the event is open; 0..on_score."""
+    """Probability that still counts while the event is open; 0.001..on_score."""
     window_s: float = 1.5
-    """n: the stretch of stream time looked at; 0.1..3600 s."""
+    """n: the stretch of stream time looked at; 0.1..10 s (a plain level rule: ..3600 s)."""
     required_s: float = 0.5
     """k: evidence needed inside the window; 0..window_s. With 0 a single hop suffices."""
     hold_s: float = 4.0
@@ -57,9 +59,10 @@ class ClassRule:
     """A plain level rule: a hop with LAeq of at least min_level_db is evidence, scores do not matter."""
 
     def __post_init__(self) -> None:
-        _bounds("on_score", self.on_score, 0.0, 1.0)
-        _bounds("off_score", self.off_score, 0.0, self.on_score)
-        _bounds("window_s", self.window_s, MIN_WINDOW_S, MAX_WINDOW_S)
+        _bounds("on_score", self.on_score, MIN_SCORE, 1.0)
+        _bounds("off_score", self.off_score, MIN_SCORE, self.on_score)
+        longest_s = MAX_LEVEL_WINDOW_S if self.by_level else MAX_WINDOW_S
+        _bounds("window_s", self.window_s, MIN_WINDOW_S, longest_s)
         _bounds("required_s", self.required_s, 0.0, self.window_s)
         _bounds("hold_s", self.hold_s, 1.0, MAX_HOLD_S)
         _bounds("min_level_db", self.min_level_db, 0.0, 140.0)
@@ -72,8 +75,8 @@ class ClassRule:
 
     def with_threshold(self, on_score: float) -> ClassRule:
         """The same rule with a model's own threshold; off_score keeps its proportion to it."""
-        ratio = self.off_score / self.on_score if self.on_score > 0.0 else 1.0
-        return replace(self, on_score=on_score, off_score=min(on_score * ratio, on_score))
+        off_score = max(MIN_SCORE, on_score * self.off_score / self.on_score)
+        return replace(self, on_score=on_score, off_score=min(off_score, on_score))
 
     def severity(self, lafmax_db: float, above_ambient_db: float | None) -> Severity:
         """How severe a sound of this class is; by absolute level where the background is unknown."""

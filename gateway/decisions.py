@@ -2,60 +2,65 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gateway.contract.vocabulary import EndReason, Phase, Severity
+from gateway.decision_levels import ONSET_REACH_S, RecentLevels
 from gateway.decision_rules import ClassRule
+from gateway.decision_track import ClassTrack
+from gateway.decision_types import Decision, Evidence
 
+__all__ = ["Decider", "Decision", "EndReason", "Evidence", "Phase", "Severity"]
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What one hop of one sensor's stream has to say.
-
-    t_s: end of the hop on the sensor's stream clock (seconds since its boot); hop_s: its length. scores: label
-    -> probability, None in level-only mode. Levels in dB re 20 uPa. above_ambient_db: level above the running
-    background, None while too little background was heard.
-    """
-
-    t_s: float
-    hop_s: float
-    scores: Mapping[str, float] | None
-    laeq_db: float
-    lafmax_db: float
-    above_ambient_db: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One revision of one event. All times in seconds of the sensor's stream clock.
-
-    onset_s: estimated start of the sound; raised_s: when the event was raised; last_evidence_s: end of the
-    last hop that was evidence; t_s: when this revision was decided. count: impulses (1 for other classes).
-    score: best so far, None for a plain level rule. runners_up: the next labels when the score was best.
-    laeq_db: energy mean from the onset on over the hops that belong to the sound; lafmax_db and
-    above_ambient_db: highest so far. end_reason: only with phase `end`.
-    """
-
-    phase: Phase
-    event_class: str
-    revision: int
-    onset_s: float
-    raised_s: float
-    last_evidence_s: float
-    t_s: float
-    severity: Severity
-    count: int
-    score: float | None
-    runners_up: tuple[tuple[str, float], ...]
-    laeq_db: float
-    lafmax_db: float
-    above_ambient_db: float | None
-    end_reason: EndReason | None
+_LONGEST_HOP_S = 1.0
 
 
 class Decider:
-    """Turns one sensor's evidence into events. Pure: stream time comes with the evidence."""
+    """Turns one sensor's evidence into events, each class for itself. Pure: time comes with the evidence.
+
+    rules: event class -> rule. A class whose label the scores do not carry never has evidence.
+    """
 
     def __init__(self, rules: Mapping[str, ClassRule]) -> None:
-        raise NotImplementedError
+        self._tracks = [ClassTrack(event_class, rule) for event_class, rule in rules.items()]
+        windows_s = [rule.window_s for rule in rules.values() if not rule.by_level]
+        self._memory_s = max(windows_s, default=0.0) + ONSET_REACH_S + 2 * _LONGEST_HOP_S
+        self._recent = RecentLevels(self._memory_s)
+        self._heard_until_s = -math.inf
+        self._now_s = -math.inf
+
+    def step(self, hop: Evidence) -> list[Decision]:
+        """What one hop decides, in the order of the rules; mostly nothing.
+
+        A hop without a finite level is as one that never came. Raises ValueError when stream time does not
+        advance: after a reboot of the sensor, `close` comes first.
+        """
+        if not hop.t_s > self._heard_until_s or not hop.hop_s > 0.0:
+            raise ValueError(f"hop of {hop.hop_s} s ending at {hop.t_s} s after {self._heard_until_s} s")
+        self._heard_until_s = hop.t_s
+        self._now_s = max(self._now_s, hop.t_s)
+        decided: list[Decision] = []
+        if not (math.isfinite(hop.laeq_db) and math.isfinite(hop.lafmax_db)):
+            return decided
+        self._recent.hear(hop)
+        for track in self._tracks:
+            track.step(hop, self._recent, decided)
+        return decided
+
+    def gap(self, duration_s: float) -> None:
+        """Hops that never came: time goes on, and holds with it; what that ends comes with the next hop."""
+        self._now_s = max(self._now_s, self._heard_until_s) + duration_s
+
+    def close(self, reason: EndReason, t_s: float) -> list[Decision]:
+        """End every open event and forget the stream; the next hop may begin at any stream time.
+
+        t_s: stream time of the ending; never before what was heard already.
+        """
+        at_s = max(t_s, self._now_s)
+        ended: list[Decision] = []
+        for track in self._tracks:
+            track.close(reason, at_s, ended)
+        self._recent = RecentLevels(self._memory_s)
+        self._heard_until_s = self._now_s = -math.inf
+        return ended
