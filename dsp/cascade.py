@@ -9,8 +9,8 @@ from scipy import signal
 Floats = NDArray[np.float64]
 
 NEGLIGIBLE_STATE = 1e-40
-"""States below this are set to zero after each block: left alone they decay into denormal numbers, which cost a
-hundred times the time, and they are 600 dB below anything that a frame can show."""
+"""States below this are set to zero after each block: left alone they decay into denormal numbers, which are
+a hundred times slower, and they are 600 dB below anything that a frame can show."""
 
 
 class Cascade:

@@ -16,7 +16,7 @@ _KAISER_BETA = 9.0
 
 
 def half_band_taps(pairs: int) -> Floats:
-    """The distinct taps h1, h3, h5 ... of a Kaiser-windowed half-band filter; h0 is 0.5, the even ones are 0."""
+    """The taps h1, h3, h5 ... of a Kaiser-windowed half-band filter; h0 is 0.5, h2, h4 ... are 0."""
     offsets = np.arange(1, 2 * pairs, 2)
     half_width = 2 * pairs
     window = np.i0(_KAISER_BETA * np.sqrt(1.0 - (offsets / half_width) ** 2)) / np.i0(_KAISER_BETA)
@@ -51,7 +51,7 @@ class HalfBandDecimator:
 
 
 class RatePyramid:
-    """The signal at 48, 24, 12, 6 and 3 kHz. The step to 12 kHz is sharp, for the voice scalars read there."""
+    """The signal at 48, 24, 12, 6 and 3 kHz. The step to 12 kHz is sharp: the voice scalars read it up to 4.8 kHz."""
 
     def __init__(self) -> None:
         self._steps = [HalfBandDecimator(p) for p in (SHORT_PAIRS, SHARP_PAIRS, SHORT_PAIRS, SHORT_PAIRS)]

@@ -1,8 +1,8 @@
 """A waveform to feature frames: the readable reference of what a sensor's firmware computes.
 
-Follow one hop: samples are resampled to 48 kHz, collected to whole hops of 125 ms, weighted (C, then A), split
-into five rates, filtered into 24 bands, squared and averaged; the voice scalars come from the 12 kHz signal.
-Whole hops are all that is ever analysed, and every filter runs sample by sample, so the way the caller cuts the
+Follow one hop: samples are resampled to 48 kHz, collected to whole hops of 125 ms, weighted (C, then A),
+split into five rates, filtered into 24 bands, squared and averaged; the voice scalars come from the 12 kHz
+signal. Only whole hops are analysed, and every filter runs sample by sample, so the way the caller cuts the
 stream into blocks changes no bit of any frame.
 """
 
@@ -50,10 +50,10 @@ class FrontEnd:
         self._voice = VoiceAnalyser()
 
     def process(self, samples: np.ndarray) -> np.ndarray:
-        """Floats, full scale 1.0, shape (n,), any n, to the frames of the hops completed: (hops,) FRAME_DTYPE.
+        """The frames of the hops that these samples complete, shape (hops,) of FRAME_DTYPE.
 
-        Raises TypeError for integer samples and ValueError for other shapes, NaN, infinity, or magnitudes above
-        1e6; the front end is then unchanged.
+        `samples`: floats, full scale 1.0, shape (n,), any n. Raises TypeError for integers and ValueError for
+        other shapes, NaN, infinity or magnitudes above 1e6; the front end is then unchanged.
         """
         block = _checked(samples)
         self._overload.see(block)
@@ -61,8 +61,8 @@ class FrontEnd:
         return self._whole_hops()
 
     def flush(self) -> np.ndarray:
-        """End the stream: the last partial hop, averaged over the samples it has, if that is half a hop or more,
-        or if there would be no frame at all. The front end then starts anew.
+        """End the stream: the frame of the last partial hop, averaged over the samples it has, if that is half
+        a hop or more, or if there would be no frame at all. The front end then starts anew.
         """
         self._wait(self._resampler.flush())
         frames = self._whole_hops()
@@ -125,7 +125,7 @@ def frames_of(samples: np.ndarray, source_rate_hz: int = layout.SAMPLE_RATE_HZ) 
 
 def carried_bands(source_rate_hz: int) -> np.ndarray:
     """Which of the 24 bands lie wholly in the flat part of the source, shape (24,) of bool."""
-    return np.asarray(BAND_UPPER_HZ <= FLAT_PART / 2.0 * source_rate_hz)
+    return np.asarray(FLAT_PART / 2.0 * source_rate_hz >= BAND_UPPER_HZ)
 
 
 def _loudest_sixteenth_db(a_squared: Floats) -> Floats:

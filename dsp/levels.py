@@ -1,4 +1,4 @@
-"""From mean squares and samples to levels: Leq, F and S time weighting, true peak. dB re a full-scale sine."""
+"""From samples and mean squares to levels in dB re a full-scale sine: Leq, F and S time weighting, peak."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FLOOR_MEAN_SQUARE = FULL_SCALE_MEAN_SQUARE * 10.0 ** (LEVEL_FLOOR_DB / 10.0)
 
 
 def level_of(mean_square: Floats) -> Floats:
-    """Mean squares >= 0 to dB re a full-scale sine; nothing reads lower than the floor of -124 dB, NaN stays."""
+    """Mean squares >= 0 to dB re a full-scale sine; nothing reads below the floor of -124 dB, NaN stays."""
     return np.asarray(10.0 * np.log10(np.maximum(mean_square, FLOOR_MEAN_SQUARE) / FULL_SCALE_MEAN_SQUARE))
 
 
 def peak_level_of(peak: Floats) -> Floats:
-    """Peaks >= 0 to dB re the RMS of a full-scale sine: a peak of 1.0 reads +3.01 dB, as a sound level meter does."""
+    """Peaks >= 0 to dB re the RMS of a full-scale sine: as on a sound level meter, 1.0 reads +3.01 dB."""
     return level_of(np.square(peak))
 
 
@@ -45,9 +45,9 @@ class TimeWeighting:
 
 
 class PeakPicker:
-    """The largest magnitude per hop, between the samples too: a parabola through the largest one and its neighbours.
+    """The largest magnitude per hop, between samples too: a parabola through the largest and its neighbours.
 
-    A peak is looked for one sample late, since its right neighbour must be known.
+    Peaks are looked for one sample late, since the right neighbour must be known.
     """
 
     def __init__(self) -> None:

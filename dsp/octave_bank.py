@@ -1,11 +1,11 @@
 """The third-octave filter bank: 24 bands, IEC 61260-1:2014, class 1.
 
 Each band is a Butterworth band-pass of order 3 (three second-order sections) by the bilinear transform with
-prewarped edges, run at the lowest of the rates 48, 24, 12, 6 and 3 kHz where the class 1 mask still holds with
-room to spare. The band edges of the standard are exact; the filter's own -3 dB points lie about 4 % of the
-bandwidth inside them, so that the effective bandwidth (the integral of |H|^2 over the logarithm of frequency,
-clause 5.12) is the standard's to 0.001 dB. That is what makes the bands of pink noise add up to the broadband
-level; a plain third-order Butterworth reads 0.2 dB too much.
+prewarped edges, run at the lowest of the rates 48, 24, 12, 6 and 3 kHz where the class 1 mask holds with room
+to spare. The filter's own -3 dB points lie about 4 % of the bandwidth inside the edges of the standard, so
+that its effective bandwidth (the integral of |H|^2 over the logarithm of frequency) is the standard's to
+0.001 dB. That is what makes the bands of pink noise add up to the broadband level; a third-order Butterworth
+with its -3 dB points on the edges reads 0.2 dB too much.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ class Resampler:
         if self._identity:
             return
         self._taps = _taps(self._up, self._down)
-        # upfirdn starts each call at phase 0, so calls start at multiples of `down` source samples; the history
-        # is as many of them as the filter reaches back, and as much output is dropped.
+        # upfirdn starts each call at phase 0, so calls start at multiples of `down` source samples; the
+        # history is as many of them as the filter reaches back, and as much output is dropped.
         reach = -(-self._taps.size // self._up)
         self._history_cycles = -(-reach // self._down)
         self._pending = np.zeros(self._history_cycles * self._down)

@@ -1,8 +1,8 @@
 """The voice scalars of a hop: roughness, harmonicity, pitch and flatness, from the signal at 12 kHz.
 
-They pay back what eight frames a second lose: how fast the envelope flutters and how periodic the waveform is.
-All are ratios, so the level cancels. `dsp/README.md`, "Layout 1", is the normative text; a hop whose voice band
-does not rise above the floor of -124 dB has roughness 0, harmonicity 0, no pitch, and is flat.
+They pay back what eight frames a second lose: how fast the envelope flutters and how periodic the waveform
+is. All are ratios, so the level cancels. `dsp/README.md`, "Layout 1", is the normative text. A hop whose voice
+band does not rise above the floor of -124 dB has roughness 0, harmonicity 0, no pitch, and is flat.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class VoiceAnalyser:
         self._envelope = EnvelopeFlutter()
 
     def process(self, samples: Floats, hops: int) -> VoiceScalars:
-        """`samples`: the next block at 12 kHz, `hops` equal parts (1500 samples each unless it is the last)."""
+        """`samples`: the next block at 12 kHz, `hops` equal parts of 1500 samples; the last one may be shorter."""
         voice = self._high_pass.process(samples)
         parts = voice.reshape(hops, -1)
         heard = np.mean(np.square(parts), axis=1) > FLOOR_MEAN_SQUARE
@@ -82,7 +82,7 @@ class EnvelopeFlutter:
         self._last_two = np.zeros(2)
 
     def process(self, voice: Floats, hops: int) -> Floats:
-        """Root-two times the RMS of the band over the mean of the envelope, shape (hops,): m for 1 + m cos(wt)."""
+        """Root 2 times the RMS of the band over the mean of the envelope, shape (hops,): m for 1 + m cos(wt)."""
         milliseconds = voice.size // 12
         if milliseconds == 0:
             return np.zeros(hops)
@@ -143,10 +143,11 @@ def _flatness_bins() -> Floats:
 def flatness(parts: Floats) -> Floats:
     """How flat the fine structure of the spectrum is, dB <= 0, per row of `parts`: about -2.5 for noise.
 
-    Within each third-octave: geometric over arithmetic mean of the Hann-windowed power spectrum; then the mean
-    over the bands, each weighted with its energy. The slope from band to band, which the bands show, cancels.
+    Within each third-octave: geometric over arithmetic mean of the Hann-windowed power spectrum; then the
+    mean over the bands, each weighted with its energy. The slope from band to band, which the band levels
+    show, cancels.
     """
-    hops, width = parts.shape
+    width = parts.shape[1]
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * (np.arange(width) + 0.5) / width)
     bins = _flatness_bins().astype(np.intp)
     power = np.abs(np.fft.rfft(parts * window, FFT_POINTS, axis=1)[:, bins[0] : bins[-1]]) ** 2

@@ -1,11 +1,11 @@
 """A, C and Z frequency weighting, IEC 61672-1:2013 clause 5.5 and Annex E, as digital filters at 48 kHz.
 
-The pole frequencies follow from the closed formulas of Annex E. The high-pass parts (20.6, 107.7 and 737.9 Hz)
+The pole frequencies follow from the closed formulas of Annex E. The high-pass parts (20.6, 107.7, 737.9 Hz)
 lie far below half the sampling rate, where the bilinear transform is exact to 0.01 dB. The low-pass pair at
-12.2 kHz does not: the bilinear transform bends it to -inf dB at 24 kHz and misses the design goal by 0.5 dB at
-8 kHz. It is therefore done as a matched second-order filter (M. Vicanek, "Matched Second Order Digital
-Filters", 2016): the poles map by z = exp(s T), and the three numerator coefficients are those whose magnitude
-equals the analogue one at three chosen frequencies.
+12.2 kHz does not: the bilinear transform bends it to -inf dB at 24 kHz and misses the design goal by 0.5 dB
+at 8 kHz. It is therefore a matched second-order filter (M. Vicanek, "Matched Second Order Digital Filters",
+2016): the poles map by z = exp(s T), and the three numerator coefficients are those whose magnitude equals
+the analogue one at three chosen frequencies.
 """
 
 from __future__ import annotations
