@@ -19,7 +19,7 @@ ONSET_DEPTH_DB = 10.0
 """Hops this far below the first evidence may still belong to the same sound."""
 ONSET_RISE_DB = 3.0
 """The least step up that can be an onset."""
-ONSET_SHARE = 0.7
+ONSET_SHARE = 0.85
 """And the least share of the greatest step."""
 IMPULSE_RISE_DB = 6.0
 IMPULSE_RISE_S = 0.25

@@ -112,7 +112,10 @@ class Timeline(_Part, frozen=True, kw_only=True):
 
 
 class Alert(_Part, frozen=True, kw_only=True, tag_field="type", tag="alert"):
-    """One revision of one event. `event_id` and `revision` together name it; revisions only go up."""
+    """One revision of one event. `event_id` and `revision` together name it; revisions only go up.
+
+    seq and published_utc are null only while the revision waits on the gateway's disk, never on the wire.
+    """
 
     schema: SchemaVersion
     event_id: EventId
@@ -121,7 +124,7 @@ class Alert(_Part, frozen=True, kw_only=True, tag_field="type", tag="alert"):
     site: Id
     gateway: Id
     boot_id: Id
-    seq: Count
+    seq: Count | None
     lane: Lane
     status: Status
     phase: Phase

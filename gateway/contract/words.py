@@ -1,0 +1,103 @@
+"""The contract's codes in the words that operators and technicians read, in English and Dutch.
+
+A code that is not known yet (open codes may grow) is shown as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LANGUAGES = ("en", "nl")
+
+CLASS_WORDS = {
+    "shout": ("shout", "geschreeuw"),
+    "scream": ("scream", "gil"),
+    "glass_break": ("breaking glass", "glasbreuk"),
+    "gunshot": ("shot or bang", "schot of knal"),
+    "loud": ("loud sound", "luid geluid"),
+}
+PHASE_WORDS = {
+    "start": ("start", "begin"),
+    "update": ("update", "vervolg"),
+    "end": ("end", "einde"),
+}
+SEVERITY_WORDS = {
+    "low": ("low", "laag"),
+    "medium": ("medium", "middel"),
+    "high": ("high", "hoog"),
+}
+PRIORITY_WORDS = {
+    "look": ("look", "kijken"),
+    "go": ("go", "gaan"),
+}
+STATUS_WORDS = {
+    "Actual": ("actual", "echt"),
+    "Exercise": ("exercise", "oefening"),
+    "Test": ("test", "test"),
+}
+END_REASON_WORDS = {
+    "cleared": ("it is over", "het is voorbij"),
+    "sensor_lost": ("sensor lost", "sensor weggevallen"),
+    "sensor_rebooted": ("sensor rebooted", "sensor opnieuw gestart"),
+    "gateway_stopped": ("gateway stopped", "gateway gestopt"),
+    "gateway_restarted": ("gateway restarted", "gateway opnieuw gestart"),
+    "model_changed": ("model changed", "model gewisseld"),
+    "stream_ended": ("recording ended", "einde van de opname"),
+}
+SENSOR_STATE_WORDS = {
+    "online": ("online", "verbonden"),
+    "offline": ("offline", "niet verbonden"),
+    "unbound": ("not bound to a place", "niet aan een plek gekoppeld"),
+    "refused": ("refused", "geweigerd"),
+}
+MODE_WORDS = {
+    "full": ("levels and sounds", "niveau en geluidssoort"),
+    "level_only": ("levels only", "alleen niveau"),
+}
+CLOCK_WORDS = {
+    "synced": ("clock right", "klok gelijk"),
+    "holdover": ("clock on its own", "klok loopt zelfstandig"),
+    "unsynced": ("clock not set", "klok niet gelijkgezet"),
+}
+
+
+def class_word(event_class: str, language: str) -> str:
+    return _word(CLASS_WORDS, event_class, language)
+
+
+def phase_word(phase: str, language: str) -> str:
+    return _word(PHASE_WORDS, phase, language)
+
+
+def severity_word(severity: str, language: str) -> str:
+    return _word(SEVERITY_WORDS, severity, language)
+
+
+def priority_word(priority: str, language: str) -> str:
+    return _word(PRIORITY_WORDS, priority, language)
+
+
+def status_word(status: str, language: str) -> str:
+    return _word(STATUS_WORDS, status, language)
+
+
+def end_reason_word(end_reason: str, language: str) -> str:
+    return _word(END_REASON_WORDS, end_reason, language)
+
+
+def sensor_state_word(state: str, language: str) -> str:
+    return _word(SENSOR_STATE_WORDS, state, language)
+
+
+def mode_word(mode: str, language: str) -> str:
+    return _word(MODE_WORDS, mode, language)
+
+
+def clock_word(state: str, language: str) -> str:
+    return _word(CLOCK_WORDS, state, language)
+
+
+def _word(words: Mapping[str, tuple[str, str]], code: str, language: str) -> str:
+    """Raises ValueError for a language that the product does not speak."""
+    column = LANGUAGES.index(language)
+    return words[code][column] if code in words else str(code)
