@@ -61,8 +61,10 @@ class FrontEnd:
         return self._whole_hops()
 
     def flush(self) -> np.ndarray:
-        """End the stream: the frame of the last partial hop, averaged over the samples it has, if that is half
-        a hop or more, or if there would be no frame at all. The front end then starts anew.
+        """End the stream; the front end then starts anew.
+
+        Gives the frame of the last partial hop, averaged over the samples it has, if that is half a hop or
+        more, or if there would be no frame at all.
         """
         self._wait(self._resampler.flush())
         frames = self._whole_hops()

@@ -1,8 +1,8 @@
 """The voice scalars of a hop: roughness, harmonicity, pitch and flatness, from the signal at 12 kHz.
 
 They pay back what eight frames a second lose: how fast the envelope flutters and how periodic the waveform
-is. All are ratios, so the level cancels. `dsp/README.md`, "Layout 1", is the normative text. A hop whose voice
-band does not rise above the floor of -124 dB has roughness 0, harmonicity 0, no pitch, and is flat.
+is. All are ratios, so the level cancels. `dsp/README.md`, "Layout 1", is the normative text. A hop whose
+voice band does not rise above the floor of -124 dB has roughness 0, harmonicity 0, no pitch, and is flat.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class VoiceAnalyser:
         self._envelope = EnvelopeFlutter()
 
     def process(self, samples: Floats, hops: int) -> VoiceScalars:
-        """`samples`: the next block at 12 kHz, `hops` equal parts of 1500 samples; the last one may be shorter."""
+        """The next block at 12 kHz: `hops` parts of 1500 samples, or one shorter part at the end."""
         voice = self._high_pass.process(samples)
         parts = voice.reshape(hops, -1)
         heard = np.mean(np.square(parts), axis=1) > FLOOR_MEAN_SQUARE
@@ -82,7 +82,7 @@ class EnvelopeFlutter:
         self._last_two = np.zeros(2)
 
     def process(self, voice: Floats, hops: int) -> Floats:
-        """Root 2 times the RMS of the band over the mean of the envelope, shape (hops,): m for 1 + m cos(wt)."""
+        """Root 2 times the RMS of the band over the mean envelope, shape (hops,): m for 1 + m cos(wt)."""
         milliseconds = voice.size // 12
         if milliseconds == 0:
             return np.zeros(hops)
