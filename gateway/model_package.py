@@ -41,7 +41,7 @@ class ModelError(GatewayError):
     """The model package is missing, damaged or made for another release."""
 
 
-def load_package(folder: Path, *, layout_id: int, model_input_version: int) -> ModelPackage:
+def load_package(folder: Path, *, layout_id: int, model_input_version: int, channels: int) -> ModelPackage:
     """Read and check a package; raises ModelError that names what does not fit."""
     toml_path = folder / "model.toml"
     table = _read_toml(toml_path)
@@ -53,7 +53,7 @@ def load_package(folder: Path, *, layout_id: int, model_input_version: int) -> M
             where=str(toml_path),
             hint="Install the model package again",
         ) from problem
-    _check(package, table, toml_path, layout_id, model_input_version)
+    _check(package, table, toml_path, layout_id, model_input_version, channels)
     return package
 
 
@@ -64,7 +64,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ModelError(
             "no model package here (model.toml is missing)",
             where=str(path),
-            hint="Set [model] package to a folder with model.toml, or to \"none\" for level-only mode",
+            hint='Set [model] package to a folder with model.toml, or to "none" for level-only mode',
         ) from problem
     except OSError as problem:
         raise ModelError(f"cannot be read: {problem.strerror}", where=str(path), hint="Check its permissions") from problem
@@ -95,7 +95,12 @@ def _from_table(table: Mapping[str, Any], folder: Path) -> ModelPackage:
 
 
 def _check(
-    package: ModelPackage, table: Mapping[str, Any], where: Path, layout_id: int, model_input_version: int
+    package: ModelPackage,
+    table: Mapping[str, Any],
+    where: Path,
+    layout_id: int,
+    model_input_version: int,
+    channels: int,
 ) -> None:
     def refuse(what: str, hint: str) -> ModelError:
         return ModelError(f"model {package.model_id!r} is refused: {what}", where=str(where), hint=hint)
@@ -115,6 +120,11 @@ def _check(
     if package.model_input_version != model_input_version:
         raise refuse(
             f"it needs model input {package.model_input_version}, this release makes {model_input_version}",
+            "Install a package made for this release",
+        )
+    if package.window_hops < 1 or package.input_shape[1] != channels:
+        raise refuse(
+            f"its input has shape {package.input_shape}, this release makes {channels} channels a hop",
             "Install a package made for this release",
         )
     unknown = set(package.positives) - set(package.labels)

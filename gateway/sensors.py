@@ -8,14 +8,12 @@ unplugged and came back at another port before the first port noticed).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from firmware_bridge.messages import Hello
-
-_NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
+from gateway.contract.topics import provisional_id
 
 
 class Standing(Enum):
@@ -58,7 +56,7 @@ class SensorRegistry:
             standing = Standing.UNBOUND
         else:
             standing = Standing.BOUND
-        seated = Seated(port, hello, epoch, sensor_id or unbound_id(hello.serial), standing)
+        seated = Seated(port, hello, epoch, sensor_id or provisional_id("unbound", hello.serial), standing)
         self._at_port[port] = seated
         return seated
 
@@ -83,8 +81,3 @@ class SensorRegistry:
             if seated.serial == serial and seated.standing is not Standing.DUPLICATE:
                 return seated
         return None
-
-
-def unbound_id(serial: str) -> str:
-    """The id under which a sensor without a binding is shown in topics."""
-    return "unbound-" + _NOT_IN_IDS.sub("_", serial)

@@ -1,0 +1,95 @@
+"""One sensor's way from feature codes to decisions. The route reads aloud, in order, in `SensorPipeline.hear`.
+
+Pure: it knows neither port nor clock nor broker; serving, replay and tests run this very code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsp.background import Background
+from dsp.calibration import absolute_levels
+from dsp.layout import HOP_S
+from dsp.model_input import model_input
+from dsp.windows import HopWindow
+from gateway.classifier import Classifier, Scores
+from gateway.decision_rules import ClassRule
+from gateway.decisions import Decider, Decision, EndReason, Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one hop came to. t_s: end of the hop on the sensor's sample clock; levels in dB SPL, A-weighted."""
+
+    t_s: float
+    laeq_db: float
+    lafmax_db: float
+    ambient_db: float | None
+    above_ambient_db: float | None
+    scores: Scores | None
+    decisions: tuple[Decision, ...]
+
+
+class SensorPipeline:
+    """All state that one sensor's sound leaves behind: window, background, open events.
+
+    classifier: None is level-only mode; then only rules on level can raise an alert.
+    full_scale_db: SPL of a full-scale sine, as the sensor states it, plus its calibration offset.
+    declared_ambient_db: a background stated by a person in place of the learnt one.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier | None,
+        rules: Mapping[str, ClassRule],
+        *,
+        full_scale_db: float,
+        declared_ambient_db: float | None = None,
+    ) -> None:
+        self._classifier = classifier
+        self._window = HopWindow(classifier.window_hops if classifier else 1)
+        self._background = Background(declared_db=declared_ambient_db)
+        self._decider = Decider(rules)
+        self.full_scale_db = full_scale_db
+
+    def hear(self, codes: np.void, t_end_s: float) -> Analysis:
+        """One hop; codes: FRAME_DTYPE row, t_end_s: end of the hop in s since the sensor's boot."""
+        levels = absolute_levels(codes, self.full_scale_db)
+        ambient_db = self._background.level_db()
+        above_ambient_db = None if ambient_db is None else levels.laeq_db - ambient_db
+        self._window.push(codes)
+        scores = None
+        if self._classifier is not None:
+            scores = self._classifier.scores(model_input(self._window.frames, self._window.valid))
+        decisions = self._decider.step(
+            Evidence(
+                t_s=t_end_s,
+                hop_s=HOP_S,
+                scores=None if scores is None else scores.by_label,
+                laeq_db=levels.laeq_db,
+                lafmax_db=levels.lafmax_db,
+                above_ambient_db=above_ambient_db,
+            )
+        )
+        self._background.hear(levels.laeq_db, HOP_S)
+        return Analysis(
+            t_end_s,
+            levels.laeq_db,
+            levels.lafmax_db,
+            ambient_db,
+            above_ambient_db,
+            scores,
+            tuple(decisions),
+        )
+
+    def miss(self, hops: int) -> None:
+        """Hops that never came: a gap in the window, neither silence nor evidence."""
+        self._window.gap(hops)
+        self._decider.gap(hops * HOP_S)
+
+    def close(self, reason: EndReason, t_s: float) -> tuple[Decision, ...]:
+        """The stream ends here: open events end with this reason."""
+        return tuple(self._decider.close(reason, t_s))

@@ -1,0 +1,202 @@
+"""`agw replay`: captures and sound files through the exact pipeline, faster than real time."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from gateway.contract.words import class_word, phase_word, severity_word
+from gateway.decision_rules import ClassRule
+from gateway.decisions import Decision
+from gateway.errors import GatewayError
+from gateway.model_setup import DEFAULT, ModelSetup, choose_model
+from gateway.pipeline import Analysis
+from gateway.replay import ReplaySetup, replay_file
+from gateway.rules_in_force import rules_in_force
+from gateway.settings_decision import DecisionSettings
+from gateway.settings_load import load_settings
+
+FOUND_BAD_FILES = 1
+_PROGRESS_EVERY_S = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="captures (.agwcap) or sound files")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    parser.add_argument("--settings", type=Path, help="settings file with decision rules and model")
+    parser.add_argument("--model", help='model package folder, "default" or "none"')
+    parser.add_argument(
+        "--full-scale-db",
+        type=_decibels,
+        help="SPL of a full-scale sine, amplitude 1.0 (AES17); without it 120 is assumed and lines say uncalibrated",
+    )
+    parser.add_argument("--ambient-db", type=_decibels, help="declare the background level in dB(A)")
+    parser.add_argument("--lang", choices=("nl", "en"), default="en", help="language of the text lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    model, rules = _model_and_rules(args)
+    if model.problem is not None:
+        print(f"agw replay: {model.problem}; level-only mode", file=sys.stderr)
+    setup = ReplaySetup(model.classifier, rules, args.full_scale_db, args.ambient_db)
+    writer = _Writer(sys.stdout, args, model, several=len(args.files) > 1)
+    progress = _Progress(len(args.files), sys.stderr)
+    bad_files = 0
+    for path in args.files:
+        try:
+            for step in replay_file(path, setup):
+                writer.write(step, path)
+                progress.heard(step)
+        except GatewayError as problem:
+            bad_files += 1
+            writer.bad_file(problem, path)
+        progress.done(path)
+    progress.finish()
+    return FOUND_BAD_FILES if bad_files else 0
+
+
+def _model_and_rules(args: argparse.Namespace) -> tuple[ModelSetup, dict[str, ClassRule]]:
+    """Those of the settings file, or those that come with the release; --model goes before both."""
+    if args.settings is None:
+        model, decision = choose_model(args.model or DEFAULT), DecisionSettings()
+    else:
+        settings = load_settings(args.settings)
+        model = choose_model(args.model or settings.values.model.package, settings.path.parent)
+        decision = settings.values.decision
+    return model, rules_in_force(decision, model.thresholds)
+
+
+@dataclass
+class _Writer:
+    """Results as JSON lines or as text for people."""
+
+    out: TextIO
+    args: argparse.Namespace
+    model: ModelSetup
+    several: bool
+
+    def write(self, step: Analysis | Decision, path: Path) -> None:
+        if self.args.json:
+            self._line(step_fields(step, self.model), path)
+        elif isinstance(step, Decision):
+            self.out.write(self._text(step, path) + "\n")
+
+    def bad_file(self, problem: GatewayError, path: Path) -> None:
+        if self.args.json:
+            self._line({"type": "error", "what": problem.what, "where": problem.where, "hint": problem.hint}, path)
+        else:
+            self.out.flush()
+            print(f"agw replay: {problem}", file=sys.stderr)
+
+    def _line(self, fields: dict[str, Any], path: Path) -> None:
+        if fields["type"] != "error":
+            fields["calibrated"] = self.args.full_scale_db is not None
+        if self.several or fields["type"] == "error":
+            fields["file"] = str(path)
+        self.out.write(json.dumps(fields, allow_nan=False) + "\n")
+
+    def _text(self, decision: Decision, path: Path) -> str:
+        lang = self.args.lang
+        name = f"{path}: " if self.several else ""
+        above = "" if decision.above_ambient_db is None else f"  +{decision.above_ambient_db:.1f} dB"
+        score = "" if decision.score is None else f"  p {decision.score:.2f}"
+        return (
+            f"{name}{decision.t_s:9.3f} s  {phase_word(decision.phase, lang):<8} "
+            f"{class_word(decision.event_class, lang):<14} {severity_word(decision.severity, lang):<8}"
+            f" onset {decision.onset_s:.3f} s{score}  LAFmax {decision.lafmax_db:.1f} dB{above}"
+        )
+
+
+def step_fields(step: Analysis | Decision, model: ModelSetup) -> dict[str, Any]:
+    """The fields of one JSON line: of a window's scores, or of one revision of an event."""
+    if isinstance(step, Analysis):
+        return {
+            "type": "scores",
+            "t": round(step.t_s, 4),
+            "scores": {} if step.scores is None else {k: round(p, 7) for k, p in step.scores.by_label.items()},
+            "laeq_db": round(step.laeq_db, 2),
+            "lafmax_db": round(step.lafmax_db, 2),
+            "ambient_db": _rounded(step.ambient_db),
+            "above_ambient_db": _rounded(step.above_ambient_db),
+            "mode": "level_only" if step.scores is None else "full",
+            "model": model.model_id,
+        }
+    return {
+        "type": "alert",
+        "phase": step.phase.value,
+        "class": step.event_class,
+        # Of an end: its last evidence. The onset is the same in every revision.
+        "t": round(step.last_evidence_s if step.end_reason is not None else step.onset_s, 4),
+        "t_onset": round(step.onset_s, 4),
+        "t_raised": round(step.raised_s, 4),
+        "t_decided": round(step.t_s, 4),
+        "revision": step.revision,
+        "severity": step.severity.value,
+        "count": step.count,
+        "score": None if step.score is None else round(step.score, 7),
+        "runners_up": [{"class": name, "score": round(p, 4)} for name, p in step.runners_up],
+        "laeq_db": round(step.laeq_db, 2),
+        "lafmax_db": round(step.lafmax_db, 2),
+        "above_ambient_db": _rounded(step.above_ambient_db),
+        "end_reason": None if step.end_reason is None else step.end_reason.value,
+        "model": model.model_id,
+    }
+
+
+class _Progress:
+    """How far long work is, on stderr, so that stdout stays clean."""
+
+    def __init__(self, files: int, err: TextIO) -> None:
+        self._files = files
+        self._err = err
+        self._done = 0
+        self._heard_s = 0.0
+        self._file_s = 0.0
+        self._begun_s = self._told_s = time.monotonic()
+        self._spoke = False
+
+    def heard(self, step: Analysis | Decision) -> None:
+        if isinstance(step, Analysis):
+            self._file_s = step.t_s
+            self._tell(end="\r" if self._err.isatty() else "\n")
+
+    def done(self, path: Path) -> None:
+        self._done += 1
+        self._heard_s += self._file_s
+        self._file_s = 0.0
+
+    def finish(self) -> None:
+        if self._spoke:
+            self._told_s = 0.0
+            self._tell(end="\n")
+
+    def _tell(self, end: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s < _PROGRESS_EVERY_S:
+            return
+        self._told_s = now_s
+        self._spoke = True
+        total_s = self._heard_s + self._file_s
+        speed = total_s / max(now_s - self._begun_s, 1e-9)
+        print(
+            f"{self._done}/{self._files} files, {total_s / 60:.1f} min of sound, {speed:.0f} x real time",
+            end=end,
+            file=self._err,
+            flush=True,
+        )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _decibels(text: str) -> float:
+    value = float(text)
+    if not -20.0 <= value <= 200.0:
+        raise argparse.ArgumentTypeError(f"{text} dB is not a sound pressure level (-20 to 200)")
+    return value
