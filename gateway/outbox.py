@@ -1,8 +1,8 @@
 """Alerts on disk: an alert exists once its row is committed here, and leaves when the broker has it.
 
 The only file of the alert path that knows sqlite3. One row is one revision of one event. WAL with
-synchronous FULL: when commit() returns, the row survives a crash and, as far as the disk keeps its word, a power
-cut. A row's id is its sequence number: it counts up by one with every commit and is never used again.
+synchronous FULL: when commit() returns, the row survives a crash and, as far as the disk keeps its word, a
+power cut. A row's id is its sequence number: it counts up by one with every commit and is never used again.
 
 One Outbox is one connection and belongs to the thread that opened it; pipeline and publisher have one each.
 """
