@@ -9,12 +9,10 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from dsp.layout import SAMPLE_RATE_HZ
 from gateway.contract.instants import utc_text
 from gateway.contract.topics import TopicBuilder
-from gateway.contract.types import Alert, Clock, Place, RunnerUp, SensorContribution
+from gateway.contract.types import Alert, Clock, Place, RunnerUp, SensorContribution, replace
 from gateway.contract.vocabulary import (
     SCHEMA_VERSION,
     ClockState,
@@ -140,7 +138,7 @@ class AlertFactory:
         )
 
     def topic(self, alert: Alert) -> str:
-        """Where it is published. An orphan's end goes where its start went, also after a move of the gateway."""
+        """Where it is published. An orphan's end goes where its start went, whatever the settings say now."""
         return TopicBuilder(alert.site, alert.gateway).event(alert.event_class)
 
 

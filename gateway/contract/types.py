@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from gateway.contract.vocabulary import (
     ClockState,
@@ -36,6 +36,10 @@ Decibel = Annotated[float, Meta(ge=-200.0, le=250.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 Longitude = Annotated[float, Meta(ge=-180.0, le=180.0)]
 Latitude = Annotated[float, Meta(ge=-90.0, le=90.0)]
+
+
+replace = structs.replace
+"""`replace(payload, field=value)`: a payload like this one but for some fields."""
 
 
 class _Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
