@@ -1,8 +1,8 @@
 """Where each key of a TOML file stands.
 
 `tomllib` gives values without line numbers, and a settings error without a line sends a technician searching.
-This reads the same text a second time, only for places. The text must already have passed `tomllib`: nothing is
-judged here.
+This reads the same text a second time, only for places. The text must already have passed `tomllib`: nothing
+is judged here.
 """
 
 from __future__ import annotations

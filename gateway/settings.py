@@ -1,0 +1,163 @@
+"""The settings of a gateway: every key with its type, bounds, default and meaning.
+
+This file and settings_decision are the only places where a key is declared. The loader, the error texts, the
+reference (config/SETTINGS.md) and the JSON Schema all come from these types. Numbers carry their unit in the
+name of the key. Read a file with `settings_load.load_settings`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from gateway.secret import Secret
+from gateway.settings_decision import DecisionSettings
+
+Identifier = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]+$", min_length=1, max_length=64)]
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """This gateway."""
+
+    site: Annotated[
+        Identifier, Meta(description="The site, as it stands in topics.", examples=["stationsplein"])
+    ]
+    id: Annotated[Identifier, Meta(description="This gateway, unique within the site.", examples=["gw-1"])]
+    language: Annotated[
+        Literal["nl", "en"], Meta(description="Language of what the command line tells a person.")
+    ] = "nl"
+    status: Annotated[
+        Literal["Actual", "Exercise", "Test"],
+        Meta(description="Stands in every alert; only Actual counts in reports and calls people out."),
+    ] = "Actual"
+    data_dir: Annotated[
+        Text, Meta(description="Where outbox and calibration records are kept. Must survive a reboot.")
+    ] = "/var/lib/aggression-gateway"
+
+
+class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Encryption to the broker. The table's presence turns it on."""
+
+    ca: Annotated[
+        Text | None,
+        Meta(
+            description="Certificate file of who signed the broker's. Left out: the system's own list.",
+            examples=["ca.pem"],
+        ),
+    ] = None
+    cert: Annotated[
+        Text | None, Meta(description="This gateway's own certificate. Needs `key`.", examples=["gw-1.pem"])
+    ] = None
+    key: Annotated[
+        Text | None, Meta(description="The private key of `cert`.", examples=["gw-1.key"])
+    ] = None
+
+
+class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The MQTT 5 broker that alerts go to."""
+
+    host: Annotated[Text, Meta(description="Name or address.", examples=["broker.example.org"])] = "localhost"
+    port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="TCP port. Left out: 8883 with TLS, 1883 without.", examples=[8883]),
+    ] = None
+    username: Annotated[Text | None, Meta(description="Left out: no login.", examples=["gw-1"])] = None
+    password_file: Annotated[
+        Text | None,
+        Meta(description="File whose first line is the password.", examples=["broker-password"]),
+    ] = None
+    password: Annotated[
+        Secret | None,
+        Meta(description="The password itself; `password_file` keeps it out of this file."),
+    ] = None
+    keep_alive_s: Annotated[
+        int,
+        Meta(ge=5, le=600, description="Silent for 1.5 times this, the broker calls the gateway offline."),
+    ] = 30
+    tls: TlsSettings | None = None
+
+    @property
+    def effective_port(self) -> int:
+        if self.port is not None:
+            return self.port
+        return 1883 if self.tls is None else 8883
+
+
+class PortSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One serial line, or several by a pattern. Which sensor is at its end does not matter."""
+
+    url: Annotated[
+        Text,
+        Meta(
+            description="Device path, pattern of paths, or pyserial URL such as socket://host:port.",
+            examples=["/dev/serial/by-id/*"],
+        ),
+    ]
+    baud: Annotated[int, Meta(ge=9600, le=4_000_000, description="Bits per second of the line.")] = 115200
+
+
+class PlaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a sensor hangs; goes into each of its alerts."""
+
+    lat_deg: Annotated[
+        Annotated[float, Meta(ge=-90, le=90)] | None,
+        Meta(description="Latitude, WGS 84, north positive.", examples=[52.3791]),
+    ] = None
+    lon_deg: Annotated[
+        Annotated[float, Meta(ge=-180, le=180)] | None,
+        Meta(description="Longitude, WGS 84, east positive.", examples=[4.8994]),
+    ] = None
+    zone: Annotated[
+        Text | None, Meta(description="Zone as operators call it.", examples=["noordzijde"])
+    ] = None
+    address: Annotated[
+        Text | None, Meta(description="Street address.", examples=["Stationsplein 1"])
+    ] = None
+    cameras: Annotated[
+        tuple[Text, ...], Meta(description="Nearest cameras, nearest first.", examples=[["cam-12"]])
+    ] = ()
+
+
+class SensorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place with a sensor: binds a lasting id to the serial number of the sensor that hangs there now."""
+
+    id: Annotated[
+        Identifier,
+        Meta(description="Lasting id of the place, as it stands in topics.", examples=["noord"]),
+    ]
+    serial: Annotated[
+        Text, Meta(description="Serial number that the sensor says in its hello.", examples=["AS-000123"])
+    ]
+    enabled: Annotated[bool, Meta(description="false: shown, but raises no alert.")] = True
+    place: PlaceSettings = field(default_factory=PlaceSettings)
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model that scores sounds."""
+
+    package: Annotated[
+        Text,
+        Meta(description='Folder of a model package; "default": the one supplied; "none": levels only.'),
+    ] = "default"
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gateway's own log."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least serious entry that is kept.")
+    ] = "info"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One settings file."""
+
+    gateway: GatewaySettings
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    port: tuple[PortSettings, ...] = ()
+    sensor: tuple[SensorSettings, ...] = ()
+    model: ModelSettings = field(default_factory=ModelSettings)
+    decision: DecisionSettings = field(default_factory=DecisionSettings)
+    log: LogSettings = field(default_factory=LogSettings)
