@@ -51,7 +51,7 @@ class HalfBandDecimator:
 
 
 class RatePyramid:
-    """The signal at 48, 24, 12, 6 and 3 kHz; the one at 12 kHz is clean up to 4.8 kHz for the voice scalars."""
+    """The signal at 48, 24, 12, 6 and 3 kHz; at 12 kHz clean up to 4.8 kHz, for the voice scalars."""
 
     def __init__(self) -> None:
         self._steps = [HalfBandDecimator(p) for p in (SHORT_PAIRS, SHARP_PAIRS, SHORT_PAIRS, SHORT_PAIRS)]
