@@ -86,7 +86,8 @@ class LoudSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Annotated[float, Meta(ge=0.125, le=LONGEST_LOUD_S)], Meta(description="How long it must be loud.")
     ] = 3.0
     hold_s: Annotated[
-        Annotated[float, Meta(ge=1, le=MAX_HOLD_S)], Meta(description="The event ends this long after it was loud.")
+        Annotated[float, Meta(ge=1, le=MAX_HOLD_S)],
+        Meta(description="The event ends this long after it was loud."),
     ] = 10.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from gateway.errors import GatewayError
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.settings_check import Problem, check_document
+from gateway.settings_error import SettingsError
 from gateway.settings_rules import check_rules
 from gateway.settings_types import decode_secret, struct_type
 from gateway.toml_locator import KeyPath, locate_keys
@@ -22,14 +23,6 @@ from gateway.toml_locator import KeyPath, locate_keys
 DEFAULT_SETTINGS_PATH = Path("/etc/aggression-gateway/gateway.toml")
 
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
-
-
-class SettingsError(GatewayError):
-    """A settings file that cannot be used. lines: one text "file:line: key: what. fix" per error."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = tuple(lines)
-        super().__init__("\n".join(self.lines))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings_load import SettingsError, load_settings, parse_settings
+from gateway.settings_error import SettingsError
+from gateway.settings_load import load_settings, parse_settings
 
 HEAD = "[gateway]\nsite = 'plein'\nid = 'gw-1'\n"  # three lines
 
@@ -90,7 +91,7 @@ def test_unknown_keys_come_with_a_suggestion(text: str, expected: str) -> None:
         ),
         (
             "[decision]\non_score = true\n",
-            "gw.toml:5: decision.on_score: is true, not a number from 0 to 1. For example on_score = 0.6",
+            "gw.toml:5: decision.on_score: is true, not a number from 0.001 to 1. For example on_score = 0.6",
         ),
         (
             "[log]\nlevel = 'WARN'\n",
