@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from firmware_bridge.messages import NOT_MEASURED_I16, NOT_MEASURED_U16, Health
+from gateway.alerts import clock_of
 from gateway.clock import ClockQuality
 from gateway.contract.instants import utc_text
 from gateway.contract.types import (
-    Clock,
     Fault,
     GatewayHealth,
     GatewayStatus,
@@ -167,7 +167,7 @@ def gateway_health(
         boot_id=identity.boot_id,
         version=identity.version,
         published_utc=utc_text(now.timestamp()),
-        clock=contract_clock(quality),
+        clock=clock_of(ClockState(quality.state), quality.error_ms),
         uptime_s=round(uptime_s, 3),
         mode=Mode.LEVEL_ONLY if model_id is None else Mode.FULL,
         model_id=model_id,
@@ -176,11 +176,4 @@ def gateway_health(
         sensors=covered,
         faults=tuple(faults),
         counters=dict(counters),
-    )
-
-
-def contract_clock(quality: ClockQuality) -> Clock:
-    return Clock(
-        state=ClockState(quality.state),
-        error_ms=None if quality.error_ms is None else round(quality.error_ms),
     )
