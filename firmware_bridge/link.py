@@ -131,6 +131,7 @@ class SensorLink:
         self._good_s = 0.0
         self._junk_bytes = 0
         self._junk_s = 0.0
+        self._pending_s = 0.0
         self._ask_hello = False
         self._asked_s = 0.0
         self._ask_time: TimeRequest | None = None
@@ -180,20 +181,15 @@ class SensorLink:
         """Take bytes that were read just now; return what they meant, in order."""
         if self.state is LinkState.CLOSED:
             raise ValueError("bytes fed to a link that was not opened")
-        ledger = self._decoder.ledger
-        idle_before = ledger.delimiter
         events: list[LinkEvent] = []
-        heard = False
         for item in self._decoder.feed(chunk):
             if isinstance(item, BadFrame):
-                self._counts.bad_frames += 1
+                self._note_junk(len(item.raw), now_s)
             elif self._on_frame(item, now_s, events):
-                heard = True
-        if heard:
-            self._good_s = now_s
-            self._junk_bytes = 0
-        else:
-            self._note_junk(len(chunk) - (ledger.delimiter - idle_before), now_s)
+                self._good_s = now_s
+                self._junk_bytes = 0
+        if self._decoder.pending:
+            self._pending_s = now_s
         return events
 
     def tick(self, now_s: float) -> list[LinkEvent]:
@@ -202,7 +198,7 @@ class SensorLink:
         if self.state is LinkState.CLOSED:
             return events
         quiet_s = now_s - self._good_s
-        noisy = self._junk_bytes >= GARBLED_BYTES and now_s - self._junk_s <= SILENT_AFTER_S
+        noisy = self._noise_bytes(now_s) >= GARBLED_BYTES
         if quiet_s >= SILENT_AFTER_S:
             self._cause(Cause.NOISE if noisy else Cause.SILENCE, now_s, events)
         if quiet_s >= LOST_AFTER_S:
@@ -234,7 +230,7 @@ class SensorLink:
         message = parse(frame)
         if isinstance(message, BadFrame):
             self._decoder.ledger.rebook_bad_payload(len(message.raw))
-            self._counts.bad_frames += 1
+            self._note_junk(len(message.raw), now_s)
             return False
         if isinstance(message, Hello) and self._hello and message.serial != self._hello.serial:
             # Epochs compare only within one sensor: this comes before the sequence is looked at.
@@ -357,8 +353,14 @@ class SensorLink:
         return encode_frame(frame)
 
     def _note_junk(self, count: int, now_s: float) -> None:
+        self._counts.bad_frames += 1
         if now_s - self._junk_s > SILENT_AFTER_S:
             self._junk_bytes = 0
-        if count:
-            self._junk_bytes += count
-            self._junk_s = now_s
+        self._junk_bytes += count
+        self._junk_s = now_s
+
+    def _noise_bytes(self, now_s: float) -> int:
+        """Recent bytes that are no frame, those included whose delimiter has not come."""
+        junk = self._junk_bytes if now_s - self._junk_s <= SILENT_AFTER_S else 0
+        pending = self._decoder.pending if now_s - self._pending_s <= SILENT_AFTER_S else 0
+        return junk + pending

@@ -1,0 +1,123 @@
+"""Device clock against a truth with jitter, drift and loss; the state is asserted, not the wall clock."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from firmware_bridge.device_clock import DeviceClock
+
+RATE_HZ, HOP = 48_000, 6_000
+HOP_S = HOP / RATE_HZ
+
+
+class Sensor:
+    """A sensor whose crystal is off by `drift`, behind a line with a fixed and a random delay."""
+
+    def __init__(self, seed: int, drift: float, delay_s: float = 0.006, jitter_s: float = 0.010) -> None:
+        self.rng = random.Random(seed)
+        self.drift = drift
+        self.delay_s = delay_s
+        self.jitter_s = jitter_s
+        self.boot_s = 1234.5
+
+    def host_s(self, samples: float) -> float:
+        return self.boot_s + samples / RATE_HZ * (1 + self.drift)
+
+    def samples_at(self, host_s: float) -> int:
+        return int((host_s - self.boot_s) / (1 + self.drift) * RATE_HZ)
+
+    def truth_s(self, hop: int) -> float:
+        return self.host_s((hop + 1) * HOP)
+
+    def received_s(self, hop: int) -> float:
+        return self.truth_s(hop) + self.delay_s + self.rng.random() * self.jitter_s
+
+
+def run(sensor: Sensor, hops: int, *, loss: float = 0.0, exchange_every: int = 0) -> list[float]:
+    """Errors of the estimate in seconds (positive: too late), one for each frame that came."""
+    clock = DeviceClock(RATE_HZ, HOP)
+    errors, received_s = [], 0.0
+    for hop in range(hops):
+        if sensor.rng.random() < loss:
+            continue
+        received_s = max(received_s, sensor.received_s(hop))
+        if exchange_every and hop % exchange_every == 0:
+            asked_s = received_s
+            t2 = sensor.samples_at(asked_s + 0.002 + sensor.rng.random() * sensor.jitter_s)
+            received_s = sensor.host_s(t2 + 50) + 0.001 + sensor.rng.random() * sensor.jitter_s
+            assert clock.exchange(asked_s, t2, t2 + 48, received_s)
+        errors.append(clock.end_of_hop_s(hop, received_s) - sensor.truth_s(hop))
+    if exchange_every:
+        bound_s = clock.state.bound_s
+        assert bound_s is not None
+        assert 0.0 <= bound_s <= 0.025
+    return errors
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("drift", [-100e-6, -50e-6, 0.0, 50e-6])
+def test_error_after_a_minute_is_the_line_delay_and_a_little(seed: int, drift: float) -> None:
+    """10 ms of jitter shrink to 3 ms at most; the fixed 6 ms cannot be seen one way."""
+    errors = run(Sensor(seed, drift), 8 * 600, loss=0.01)[8 * 60 :]
+    assert min(errors) >= 0.0
+    assert max(errors) <= 0.006 + 0.003
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_exchanges_bound_the_error(seed: int) -> None:
+    errors = run(Sensor(seed, 50e-6, delay_s=0.200), 8 * 300, loss=0.01, exchange_every=40)[8 * 60 :]
+    assert max(map(abs, errors)) <= 0.010
+
+
+def test_answers_never_go_back_and_never_lie_in_the_future() -> None:
+    sensor = Sensor(9, -80e-6, jitter_s=0.3)
+    clock = DeviceClock(RATE_HZ, HOP)
+    latest_s, received_s = 0.0, 0.0
+    for hop in range(2000):
+        received_s = max(received_s, sensor.received_s(hop))
+        end_s = clock.end_of_hop_s(hop, received_s)
+        assert latest_s <= end_s <= received_s
+        latest_s = end_s
+
+
+def test_a_backlog_read_at_once_heals() -> None:
+    """Frames that waited in a buffer all arrive together; the fresh ones soon correct the offset."""
+    sensor = Sensor(4, 0.0)
+    clock = DeviceClock(RATE_HZ, HOP)
+    opened_s = sensor.truth_s(80)
+    for hop in range(80):
+        assert clock.end_of_hop_s(hop, opened_s) <= opened_s
+    for hop in range(80, 96):
+        end_s = clock.end_of_hop_s(hop, sensor.received_s(hop))
+    assert abs(end_s - sensor.truth_s(95)) <= 0.016
+
+
+def test_a_counter_that_stood_still_is_followed_after_some_seconds() -> None:
+    sensor = Sensor(5, 0.0)
+    clock = DeviceClock(RATE_HZ, HOP)
+    for hop in range(100):
+        clock.end_of_hop_s(hop, sensor.received_s(hop))
+    sensor.boot_s += 2.0
+    for hop in range(100, 190):
+        end_s = clock.end_of_hop_s(hop, sensor.received_s(hop))
+    assert abs(end_s - sensor.truth_s(189)) <= 0.016
+    assert clock.state.steps == 1
+
+
+def test_an_exchange_that_contradicts_itself_is_not_used() -> None:
+    clock = DeviceClock(RATE_HZ, HOP)
+    assert not clock.exchange(10.0, 48_000, 47_000, 10.1)
+    assert not clock.exchange(10.0, 48_000, 96_000, 10.1)
+    assert clock.state.exchanges == 0
+    assert clock.state.bound_s is None
+
+
+def test_a_later_exchange_that_disagrees_replaces_the_bound() -> None:
+    clock = DeviceClock(RATE_HZ, HOP)
+    assert clock.exchange(10.0, 48_000, 48_000, 10.010)
+    assert clock.exchange(20.0, 48_000, 48_000, 20.004)
+    assert clock.state.bound_s == pytest.approx(0.004)
+    assert clock.state.rtt_s == pytest.approx(0.004)
+    assert clock.end_of_hop_s(8, 20.2) == pytest.approx(20.129, abs=0.003)
