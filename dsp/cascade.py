@@ -23,6 +23,8 @@ class Cascade:
 
     def process(self, samples: Floats) -> Floats:
         """Filter the next block; shape (n,) in and out."""
+        if samples.size == 0:
+            return samples
         filtered, state = signal.sosfilt(self._sections, samples, zi=self._state)
         state[np.abs(state) < NEGLIGIBLE_STATE] = 0.0
         self._state = state

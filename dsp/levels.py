@@ -38,6 +38,8 @@ class TimeWeighting:
 
     def process(self, squares: Floats) -> Floats:
         """Squared samples in, running mean squares out, shape (n,)."""
+        if squares.size == 0:
+            return squares
         averaged, state = signal.lfilter(self._numerator, self._denominator, squares, zi=self._state)
         state[np.abs(state) < NEGLIGIBLE_STATE] = 0.0
         self._state = state
