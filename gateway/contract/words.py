@@ -99,5 +99,6 @@ def clock_word(state: str, language: str) -> str:
 
 def _word(words: Mapping[str, tuple[str, str]], code: str, language: str) -> str:
     """Raises ValueError for a language that the product does not speak."""
-    column = LANGUAGES.index(language)
-    return words[code][column] if code in words else str(code)
+    if language not in LANGUAGES:
+        raise ValueError(f"language {language!r}: one of {', '.join(LANGUAGES)}")
+    return words[code][LANGUAGES.index(language)] if code in words else str(code)
