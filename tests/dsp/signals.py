@@ -46,7 +46,7 @@ def white_noise(seed: int, seconds: float, rms: float = 0.1, rate_hz: int = RATE
 def periodic_noise(
     seed: int, seconds: float, low_hz: float, high_hz: float, slope_db_per_octave: float, rms: float = 0.1
 ) -> np.ndarray:
-    """One period of noise with lines only between two frequencies; pink is -3 dB per octave. Play it round."""
+    """One period of noise with lines only between two frequencies; pink is -3 dB per octave."""
     n = round(seconds * RATE_HZ)
     frequency = np.fft.rfftfreq(n, 1.0 / RATE_HZ)
     inside = (frequency >= low_hz) & (frequency <= high_hz)
