@@ -3,7 +3,7 @@
     magic    8 bytes  b"AGWCAP1\\n"; another digit is another major version
     header   u32 length, u32 CRC-32C of the text, UTF-8 JSON (see `CaptureHeader`), ending in a newline
     chunks   until the end of the file, each
-             u8 marker 0xA5 | u8 kind (1 = bytes from the sensor) | u16 length | u64 t_us | u32 CRC-32C | bytes
+             u8 marker 0xA5, u8 kind (1: bytes from the sensor), u16 length, u64 t_us, u32 CRC-32C, bytes
 
 Little endian. `t_us` is monotonic microseconds since the start; the CRC covers the 12 bytes before it and the
 bytes after it. A reader skips kinds it does not know and header fields it does not know, so both may grow.
@@ -55,7 +55,8 @@ class CaptureHeader:
     what: one line for people; origin: port or data set; licence: of the content; made_by: the command;
     layout: feature layout, None if not known when the file was begun (the hello inside tells);
     sensor: its serial number, "" likewise; name and label: of the sound, for libraries of sounds;
-    full_scale_db: dB SPL of a full-scale sine; created_utc: ISO 8601, "" in files that must come out the same.
+    full_scale_db: dB SPL of a full-scale sine; created_utc: ISO 8601,
+    "" in files that must come out the same every time.
     """
 
     what: str
@@ -156,7 +157,7 @@ class CaptureReader:
 
 def open_capture(path: str | os.PathLike[str]) -> CaptureReader | CaptureProblem:
     """Open a capture for reading; OSError only where the operating system refuses the file itself."""
-    file = open(path, "rb")
+    file = open(path, "rb")  # noqa: SIM115 - the reader keeps it and is the context manager
     opened = _read_header(file)
     if isinstance(opened, CaptureProblem):
         file.close()
@@ -185,10 +186,11 @@ def _read_header(file: BinaryIO) -> tuple[CaptureHeader, int] | CaptureProblem:
     magic = file.read(len(MAGIC))
     if magic != MAGIC:
         if magic.startswith(_MAGIC_STEM) and len(magic) == len(MAGIC):
-            return CaptureProblem(Damage.OTHER_VERSION, 0, f"format version {magic[6:7]!r}, this reader knows 1")
+            return CaptureProblem(Damage.OTHER_VERSION, 0, f"format version {magic[6:7]!r}, not 1")
         if magic and MAGIC.startswith(magic):
             return CaptureProblem(Damage.TRUNCATED, 0, "cut inside the first bytes")
-        return CaptureProblem(Damage.NOT_A_CAPTURE, 0, "empty file" if not magic else f"begins with {magic!r}")
+        detail = f"begins with {magic!r}" if magic else "empty file"
+        return CaptureProblem(Damage.NOT_A_CAPTURE, 0, detail)
     start = len(MAGIC)
     head = file.read(_HEADER_HEAD.size)
     if len(head) < _HEADER_HEAD.size:

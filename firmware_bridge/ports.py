@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import serial
 
 from firmware_bridge.port_states import PortState
+from firmware_bridge.waker import Waker
 
 _READ_BYTES = 4096
 _UNSELECTABLE_READ_S = 0.05
@@ -76,33 +77,6 @@ class Line(Protocol):
         """Give the line back; never fails."""
 
 
-class Waker:
-    """Wakes a thread that waits in `wait` or in a line's `read`, from any thread."""
-
-    def __init__(self) -> None:
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def wake(self) -> None:
-        """End the present wait, or the next one."""
-        os.eventfd_write(self.fd, 1)
-
-    def wait(self, timeout_s: float) -> None:
-        """Sleep until woken, at most `timeout_s`."""
-        poller = select.poll()
-        poller.register(self.fd, select.POLLIN)
-        if poller.poll(timeout_s * 1000):
-            self.clear()
-
-    def clear(self) -> None:
-        """Forget a wake that has done its work."""
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self.fd)
-
-    def close(self) -> None:
-        """Give the descriptor back; no wait may be going on."""
-        os.close(self.fd)
-
-
 def is_path(url: str) -> bool:
     """Whether `url` names a device node and not a pyserial URL with a scheme."""
     return "://" not in url
@@ -110,9 +84,10 @@ def is_path(url: str) -> bool:
 
 def open_line(url: str, baud: int, waker: Waker) -> Line | OpenFailure:
     """Open `url` exclusively at `baud`, 8N1. `socket://` to a silent address blocks for up to 5 s."""
-    if is_path(url) and not os.path.exists(url):
-        return OpenFailure(PortState.ABSENT, os.strerror(errno.ENOENT))
     try:
+        if is_path(url):
+            # Much cheaper than an attempt to open, and most of the time of a missing sensor is spent here.
+            os.stat(url)
         port = serial.serial_for_url(
             url, baudrate=baud, timeout=_UNSELECTABLE_READ_S, write_timeout=1.0, exclusive=True
         )
