@@ -39,7 +39,7 @@ class GatewayIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SensorIdentity:
-    """A sensor as topics and messages name it. serial: None for a bound place whose sensor was never heard."""
+    """A sensor as messages name it. serial: None for a bound place whose sensor was never heard."""
 
     sensor_id: str
     serial: str | None

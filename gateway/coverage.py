@@ -1,7 +1,6 @@
 """Coverage: the share of time in which a sensor's sound was really analysed.
 
-A sensor that is silent, unplugged, refused or scored by nothing lowers it; that is what tells a deaf sensor from a
-quiet street.
+A sensor that is silent, unplugged or refused lowers it; that is what tells a deaf sensor from a quiet street.
 """
 
 from __future__ import annotations
@@ -26,12 +25,18 @@ class Coverage:
         else:
             self._buckets.append((minute, duration_s))
 
+    def window_s(self, now_s: float) -> float:
+        """What `share` speaks of: the last hour in whole minutes, or the time since the start."""
+        return max(0.0, now_s - max(self._start_s, _first_minute(now_s) * _BUCKET_S))
+
     def share(self, now_s: float) -> float:
-        """0..1 over the last hour, or since the start when that is shorter; 0 before anything elapsed."""
-        first_minute = int(now_s // _BUCKET_S) - _BUCKETS + 1
-        begin_s = max(self._start_s, first_minute * _BUCKET_S)
-        elapsed_s = now_s - begin_s
-        if elapsed_s <= 0.0:
+        """0..1 of window_s; 0 before anything elapsed."""
+        window_s = self.window_s(now_s)
+        if window_s <= 0.0:
             return 0.0
-        heard_s = sum(seconds for minute, seconds in self._buckets if minute >= first_minute)
-        return min(1.0, heard_s / elapsed_s)
+        heard_s = sum(seconds for minute, seconds in self._buckets if minute >= _first_minute(now_s))
+        return min(1.0, heard_s / window_s)
+
+
+def _first_minute(now_s: float) -> int:
+    return int(now_s // _BUCKET_S) - _BUCKETS + 1

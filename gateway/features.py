@@ -32,7 +32,9 @@ def codes_of(features: Features) -> np.void:
 
 def features_of(row: np.void, hop_index: int) -> Features:
     """The message that a sensor sends for one FRAME_DTYPE row."""
-    laeq, lafmax, lcpeak, submax, roughness, harmonicity, pitch, flatness, bands = _PACKED.unpack(row.tobytes())
+    laeq, lafmax, lcpeak, submax, roughness, harmonicity, pitch, flatness, bands = _PACKED.unpack(
+        row.tobytes()
+    )
     return Features(
         hop_index=hop_index,
         laeq_cdb=laeq,

@@ -1,4 +1,4 @@
-"""One sensor that streams now: its pipeline, its clock against the host's, and the level since the last report."""
+"""One sensor that streams now: its pipeline, its clock against the host's, its level since the last report."""
 
 from __future__ import annotations
 

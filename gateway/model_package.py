@@ -67,9 +67,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
             hint='Set [model] package to a folder with model.toml, or to "none" for level-only mode',
         ) from problem
     except OSError as problem:
-        raise ModelError(f"cannot be read: {problem.strerror}", where=str(path), hint="Check its permissions") from problem
+        raise ModelError(
+            f"cannot be read: {problem.strerror}", where=str(path), hint="Check its permissions"
+        ) from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise ModelError(f"is not TOML: {problem}", where=str(path), hint="Install the model package again") from problem
+        raise ModelError(
+            f"is not TOML: {problem}", where=str(path), hint="Install the model package again"
+        ) from problem
 
 
 def _from_table(table: Mapping[str, Any], folder: Path) -> ModelPackage:
@@ -79,7 +83,9 @@ def _from_table(table: Mapping[str, Any], folder: Path) -> ModelPackage:
         content = path.read_bytes()
     except OSError as problem:
         raise ModelError(
-            f"the model file cannot be read: {problem.strerror}", where=str(path), hint="Install the package again"
+            f"the model file cannot be read: {problem.strerror}",
+            where=str(path),
+            hint="Install the package again",
         ) from problem
     return ModelPackage(
         model_id=str(table["id"]),
@@ -111,7 +117,9 @@ def _check(
             "Install a package made for this release",
         )
     if hashlib.sha256(package.tflite_bytes).hexdigest() != table.get("sha256"):
-        raise refuse(f"{package.tflite_path.name} does not have the stated sha256", "Install the package again")
+        raise refuse(
+            f"{package.tflite_path.name} does not have the stated sha256", "Install the package again"
+        )
     if package.layout_id != layout_id:
         raise refuse(
             f"it was trained on feature layout {package.layout_id}, sensors here send layout {layout_id}",

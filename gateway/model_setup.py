@@ -39,7 +39,9 @@ def choose_model(package: str, base: Path = Path()) -> ModelSetup:
     folder = config_root() / "models" / DEFAULT_PACKAGE if package == DEFAULT else base / package
     try:
         classifier = Classifier(
-            load_package(folder, layout_id=LAYOUT_ID, model_input_version=MODEL_INPUT_VERSION, channels=CHANNELS)
+            load_package(
+                folder, layout_id=LAYOUT_ID, model_input_version=MODEL_INPUT_VERSION, channels=CHANNELS
+            )
         )
     except (ModelError, RuntimeMissingError) as problem:
         return ModelSetup(None, problem)

@@ -72,7 +72,9 @@ def _is_capture(path: Path) -> bool:
         return False
     except OSError as problem:
         raise ReplayError(
-            f"cannot be opened: {problem.strerror}", where=str(path), hint="Check the path and its permissions"
+            f"cannot be opened: {problem.strerror}",
+            where=str(path),
+            hint="Check the path and its permissions",
         ) from problem
 
 
@@ -115,7 +117,9 @@ def _replay_capture(path: Path, setup: ReplaySetup) -> Iterator[Analysis | Decis
 
 def _damaged(path: Path, problem: CaptureProblem) -> ReplayError:
     return ReplayError(
-        f"is damaged ({problem})", where=str(path), hint="What stands before the damage was used; record it again"
+        f"is damaged ({problem})",
+        where=str(path),
+        hint="What stands before the damage was used; record it again",
     )
 
 
@@ -160,7 +164,9 @@ class _CaptureStream:
                 yield from self._end(EndReason.SENSOR_LOST)
             case SensorRefused():
                 raise ReplayError(
-                    f"sensor {event.serial} is refused: {event.reason.value}", where=str(self._path), hint=event.hint
+                    f"sensor {event.serial} is refused: {event.reason.value}",
+                    where=str(self._path),
+                    hint=event.hint,
                 )
             case _:
                 pass

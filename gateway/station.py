@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from dsp.layout import HOP_S
 from firmware_bridge.events import (
     FeatureFrame,
     Gap,
@@ -24,7 +25,6 @@ from firmware_bridge.events import (
     SensorRefused,
 )
 from firmware_bridge.port_states import PortChanged, PortState
-from dsp.layout import HOP_S
 from gateway.alerts import AlertFactory, SensorContext
 from gateway.clock import HostClock
 from gateway.contract.topics import provisional_id
@@ -41,6 +41,9 @@ from gateway.sensors import Seated, SensorRegistry, Standing
 log = logging.getLogger(__name__)
 
 StationEvent = LinkEvent | PortChanged
+
+RETIRED = "retired"
+"""Reason of a provisional name that is over: its retained messages are to be wiped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,13 @@ class Station:
         """Show every bound place before its sensor has spoken: silence must be seen, not guessed."""
         for sensor in self._bound.values():
             self._show(
-                Sighting(sensor.sensor_id, SensorState.OFFLINE, "not_seen", serial=sensor.serial, place=sensor.place)
+                Sighting(
+                    sensor.sensor_id,
+                    SensorState.OFFLINE,
+                    "not_seen",
+                    serial=sensor.serial,
+                    place=sensor.place,
+                )
             )
 
     def take(self, port: str, event: StationEvent) -> None:
@@ -152,6 +161,23 @@ class Station:
     def live(self) -> Mapping[str, LiveSensor]:
         """The sensors that stream now, by port."""
         return self._live
+
+    @property
+    def model_id(self) -> str | None:
+        return self._model.model_id
+
+    def faults(self, utc_of: Callable[[float], str]) -> list[Fault]:
+        """Ports that cannot be used now, with what to do; utc_of: monotonic seconds to the contract's UTC."""
+        return [
+            Fault(
+                code=f"port_{changed.state.value}",
+                where=changed.url,
+                since_utc=utc_of(changed.now_s),
+                message=Text(en=_sentence(changed, "en"), nl=_sentence(changed, "nl")),
+            )
+            for changed in self.ports.values()
+            if changed.state not in _QUIET_PORT_STATES
+        ]
 
     def stop(self) -> None:
         """End every open event: the gateway stops on purpose."""
@@ -193,7 +219,9 @@ class Station:
         if seated.standing is Standing.DUPLICATE:
             self._show_duplicate(seated, sighting)
         elif bound is None or seated.standing is Standing.UNBOUND:
-            log.warning("sensor %s at %s is not bound to a place and raises no alert", seated.serial, seated.port)
+            log.warning(
+                "sensor %s at %s is not bound to a place and raises no alert", seated.serial, seated.port
+            )
             self._show(replace(sighting, state=SensorState.UNBOUND, message=_UNBOUND))
         elif not bound.enabled:
             self._show(replace(sighting, state=SensorState.REFUSED, reason="disabled", message=_DISABLED))
@@ -293,7 +321,9 @@ class Station:
         """A provisional name is over: the sensor behind it has its own again."""
         shown = self.sightings.pop(sensor_id, None)
         if shown is not None:
-            self._outlets.availability(replace(shown, state=SensorState.OFFLINE, reason="retired", message=None))
+            self._outlets.availability(
+                replace(shown, state=SensorState.OFFLINE, reason=RETIRED, message=None)
+            )
 
 
 _QUIET_PORT_STATES = (PortState.OPENING, PortState.OPEN, PortState.STOPPED)
@@ -308,23 +338,9 @@ _DISABLED = Text(
 )
 _DUPLICATE = Text(
     en="Another sensor with this serial number was here first: one of the two is wrongly marked or a copy",
-    nl="Een andere sensor met dit serienummer was er eerder: een van de twee is verkeerd gemerkt of een kopie",
+    nl="Een andere sensor met dit serienummer was er eerder: een van de twee is fout gemerkt of een kopie",
 )
 _REFUSED_NL = "Deze sensor past niet bij deze gateway: werk de gateway of de firmware van de sensor bij"
-
-
-def port_faults(ports: Mapping[str, PortChanged], utc_of: Callable[[float], str]) -> list[Fault]:
-    """A fault for each port that is not usable now, with what to do in both languages."""
-    return [
-        Fault(
-            code=f"port_{changed.state.value}",
-            where=changed.url,
-            since_utc=utc_of(changed.now_s),
-            message=Text(**{lang: _sentence(changed, lang) for lang in ("en", "nl")}),
-        )
-        for changed in ports.values()
-        if changed.state not in _QUIET_PORT_STATES
-    ]
 
 
 def _sentence(changed: PortChanged, language: str) -> str:

@@ -26,14 +26,16 @@ _PROGRESS_EVERY_S = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="captures (.agwcap) or sound files")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="captures (.agwcap) or sound files"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     parser.add_argument("--settings", type=Path, help="settings file with decision rules and model")
     parser.add_argument("--model", help='model package folder, "default" or "none"')
     parser.add_argument(
         "--full-scale-db",
         type=_decibels,
-        help="SPL of a full-scale sine, amplitude 1.0 (AES17); without it 120 is assumed and lines say uncalibrated",
+        help="SPL of a full-scale sine, amplitude 1.0 (AES17); without it 120 is assumed, uncalibrated",
     )
     parser.add_argument("--ambient-db", type=_decibels, help="declare the background level in dB(A)")
     parser.add_argument("--lang", choices=("nl", "en"), default="en", help="language of the text lines")
@@ -88,7 +90,9 @@ class _Writer:
 
     def bad_file(self, problem: GatewayError, path: Path) -> None:
         if self.args.json:
-            self._line({"type": "error", "what": problem.what, "where": problem.where, "hint": problem.hint}, path)
+            self._line(
+                {"type": "error", "what": problem.what, "where": problem.where, "hint": problem.hint}, path
+            )
         else:
             self.out.flush()
             print(f"agw replay: {problem}", file=sys.stderr)
@@ -118,7 +122,9 @@ def step_fields(step: Analysis | Decision, model: ModelSetup) -> dict[str, Any]:
         return {
             "type": "scores",
             "t": round(step.t_s, 4),
-            "scores": {} if step.scores is None else {k: round(p, 7) for k, p in step.scores.by_label.items()},
+            "scores": {}
+            if step.scores is None
+            else {k: round(p, 7) for k, p in step.scores.by_label.items()},
             "laeq_db": round(step.laeq_db, 2),
             "lafmax_db": round(step.lafmax_db, 2),
             "ambient_db": _rounded(step.ambient_db),

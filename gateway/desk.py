@@ -1,0 +1,253 @@
+"""What leaves the pipeline: alerts become committed rows, everything else retained state for the publisher.
+
+Belongs to the pipeline thread, with its own connection to the outbox. If a commit fails (full disk, worn
+card) the alert waits here, in order, is tried again with every tick, and a fault stands in the health until
+it is stored; nothing is sent before it is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from firmware_bridge.events import HealthReceived
+from firmware_bridge.link import LinkCounters
+from gateway.alerts import AlertFactory, clock_of
+from gateway.announcements import (
+    GatewayIdentity,
+    SensorIdentity,
+    availability,
+    gateway_health,
+    sensor_health,
+    sensor_level,
+)
+from gateway.clock import HostClock
+from gateway.contract.encoding import BadPayload, decode, encode
+from gateway.contract.instants import utc_text
+from gateway.contract.topics import TopicBuilder
+from gateway.contract.types import Alert, Fault, LinkQuality, Payload, SensorCoverage, Text
+from gateway.contract.vocabulary import ClockState, EndReason, SensorState
+from gateway.outbox import Outbox
+from gateway.outbox_fault import OutboxError
+from gateway.station import RETIRED, Sighting, Station
+
+log = logging.getLogger(__name__)
+
+HEALTH_EVERY_S = 30.0
+LEVEL_EVERY_S = 10.0
+
+
+class StateSink(Protocol):
+    """The publisher, as far as the desk needs it."""
+
+    def publish_state(self, topic: str, payload: bytes) -> None: ...
+    def wake(self) -> None: ...
+
+
+class Desk:
+    """Outlets of the station; `tick` from the same thread."""
+
+    def __init__(
+        self,
+        identity: GatewayIdentity,
+        outbox: Outbox,
+        sink: StateSink,
+        factory: AlertFactory,
+        clock: HostClock,
+        counters_of: Callable[[str], LinkCounters | None],
+        frames_dropped: Callable[[], int],
+        standing_faults: tuple[Fault, ...] = (),
+    ) -> None:
+        self._identity = identity
+        self._outbox = outbox
+        self._sink = sink
+        self._factory = factory
+        self._clock = clock
+        self._counters_of = counters_of
+        self._frames_dropped = frames_dropped
+        self._standing_faults = standing_faults
+        self._topics = TopicBuilder(identity.site, identity.gateway)
+        self._begun_s = clock.monotonic_s()
+        self._health_due_s = self._begun_s
+        self._level_due_s = self._begun_s + LEVEL_EVERY_S
+        self._waiting: deque[Alert] = deque()
+        self._storage_fault: Fault | None = None
+        self._told_faults: tuple[Fault, ...] = ()
+        self.alerts_committed = 0
+
+    def close_orphans(self) -> int:
+        """End the events that a crash or a power cut left open; how many."""
+        orphans = self._outbox.open_events()
+        for row in orphans:
+            alert = decode(row.alert_json, Alert)
+            if isinstance(alert, BadPayload):
+                log.error("stored alert %d cannot be read (%s); it stays as it is", row.row_id, alert.reason)
+                continue
+            quality = self._clock.quality()
+            self.alert(
+                self._factory.orphan_end(
+                    alert,
+                    EndReason.GATEWAY_RESTARTED,
+                    self._clock.utc().timestamp(),
+                    clock_of(ClockState(quality.state), quality.error_ms),
+                )
+            )
+        return len(orphans)
+
+    def alert(self, alert: Alert) -> None:
+        self._waiting.append(alert)
+        self._store()
+
+    def availability(self, sighting: Sighting) -> None:
+        topic = self._topics.sensor_availability(sighting.sensor_id)
+        if sighting.reason == RETIRED:
+            self._sink.publish_state(topic, b"")
+            return
+        sensor, now = _identity_of(sighting), self._clock.utc()
+        payload = availability(self._identity, sensor, sighting.state, now, sighting.reason, sighting.message)
+        self._tell(topic, payload)
+
+    def sensor_health(self, sighting: Sighting, event: HealthReceived, coverage: float | None) -> None:
+        counters = None if sighting.port is None else self._counters_of(sighting.port)
+        payload = sensor_health(
+            self._identity,
+            _identity_of(sighting),
+            sighting.epoch,
+            event.health,
+            _link_quality(counters),
+            coverage,
+            self._clock.utc(),
+        )
+        self._tell(self._topics.sensor_health(sighting.sensor_id), payload)
+
+    def tick(self, station: Station, now_s: float) -> None:
+        """Store what waits; tell levels and health when due, health at once when a fault comes or goes."""
+        self._store()
+        if now_s >= self._level_due_s:
+            self._level_due_s = now_s + LEVEL_EVERY_S
+            self._tell_levels(station)
+        faults = self._faults(station)
+        if now_s >= self._health_due_s or faults != self._told_faults:
+            self._health_due_s = now_s + HEALTH_EVERY_S
+            self._told_faults = faults
+            self._tell_health(station, faults, now_s)
+
+    def _store(self) -> None:
+        while self._waiting:
+            alert = self._waiting[0]
+            try:
+                self._commit(alert)
+            except OutboxError as problem:
+                if self._storage_fault is None:
+                    log.error("alert %s cannot be stored: %s", alert.event_id, problem)
+                    self._storage_fault = _storage_fault(problem, self._clock.utc())
+                return
+            self._waiting.popleft()
+        if self._storage_fault is not None:
+            log.warning("the outbox takes alerts again")
+            self._storage_fault = None
+
+    def _commit(self, alert: Alert) -> None:
+        row_id = self._outbox.commit(
+            encode(alert), alert.event_id, alert.revision, self._factory.topic(alert), alert.phase.value
+        )
+        if row_id is not None:
+            self.alerts_committed += 1
+            self._sink.wake()
+
+    def _tell_levels(self, station: Station) -> None:
+        for live in station.live().values():
+            reading = live.meter.read()
+            sighting = station.sightings.get(live.context.sensor_id)
+            if reading is not None and sighting is not None and reading[0] >= 1.0:
+                payload = sensor_level(self._identity, _identity_of(sighting), *reading, self._clock.utc())
+                self._tell(self._topics.sensor_level(sighting.sensor_id), payload)
+
+    def _tell_health(self, station: Station, faults: tuple[Fault, ...], now_s: float) -> None:
+        payload = gateway_health(
+            self._identity,
+            now=self._clock.utc(),
+            quality=self._clock.quality(),
+            uptime_s=now_s - self._begun_s,
+            model_id=station.model_id,
+            outbox_pending=self._pending(),
+            sensors=_coverage(station, now_s),
+            faults=faults,
+            counters={
+                "alerts_committed": self.alerts_committed,
+                "alerts_waiting_for_disk": len(self._waiting),
+                "frames_heard": station.frames_heard,
+                "frames_unused": station.frames_unused,
+                "frames_dropped": self._frames_dropped(),
+            },
+        )
+        self._tell(self._topics.health, payload)
+
+    def _pending(self) -> int:
+        try:
+            return self._outbox.unsent_count() + len(self._waiting)
+        except OutboxError:
+            return len(self._waiting)
+
+    def _faults(self, station: Station) -> tuple[Fault, ...]:
+        def utc_of(monotonic_s: float) -> str:
+            return utc_text(self._clock.utc_at(monotonic_s).timestamp())
+
+        storage = () if self._storage_fault is None else (self._storage_fault,)
+        return (*self._standing_faults, *storage, *station.faults(utc_of))
+
+    def _tell(self, topic: str, payload: Payload) -> None:
+        self._sink.publish_state(topic, encode(payload))
+
+
+def _identity_of(sighting: Sighting) -> SensorIdentity:
+    return SensorIdentity(
+        sighting.sensor_id,
+        sighting.serial,
+        0.0 if sighting.full_scale_db is None else sighting.full_scale_db,
+        sighting.calibration_id,
+        sighting.place,
+    )
+
+
+def _link_quality(counters: LinkCounters | None) -> LinkQuality:
+    if counters is None:
+        return LinkQuality(frames_delivered=0, frames_lost=0, bad_frames=0, bad_bytes=0)
+    return LinkQuality(
+        frames_delivered=counters.sequence.delivered,
+        frames_lost=counters.sequence.lost,
+        bad_frames=counters.messages.bad_frames,
+        bad_bytes=counters.bytes.bad,
+    )
+
+
+def _coverage(station: Station, now_s: float) -> list[SensorCoverage]:
+    found = []
+    for sensor_id, coverage in station.coverage.items():
+        sighting = station.sightings.get(sensor_id)
+        window_s = coverage.window_s(now_s)
+        found.append(
+            SensorCoverage(
+                sensor_id=sensor_id,
+                state=SensorState.OFFLINE if sighting is None else sighting.state,
+                window_s=round(window_s, 3),
+                analysed_s=round(window_s * coverage.share(now_s), 3),
+                coverage=round(coverage.share(now_s), 4),
+            )
+        )
+    return found
+
+
+def _storage_fault(problem: OutboxError, now: datetime) -> Fault:
+    return Fault(
+        code="outbox_failed",
+        where=problem.where,
+        since_utc=utc_text(now.timestamp()),
+        message=Text(
+            en=str(problem),
+            nl=f"Alarmen worden niet opgeslagen ({problem.what}): maak ruimte op de schijf of vervang haar",
+        ),
+    )
