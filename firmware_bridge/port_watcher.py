@@ -76,19 +76,20 @@ class PortWatcher:
         matches: list[str] = []
         for pattern in filter(is_pattern, self._ports):
             found = sorted(glob.glob(pattern))
-            self._report_match(pattern, bool(found))
+            self._report_match(pattern, found)
             matches += found
         wanted: dict[str, str] = {}
         for url in outright + sorted(matches, key=lambda match: match not in self._workers):
             wanted.setdefault(os.path.realpath(url) if is_path(url) else url, url)
         return list(wanted.values())
 
-    def _report_match(self, pattern: str, matched: bool) -> None:
-        if matched:
-            self._unmatched.discard(pattern)
-        elif pattern not in self._unmatched:
-            self._unmatched.add(pattern)
-            self._sink(pattern, PortChanged(pattern, PortState.ABSENT, _NO_MATCH, self._monotonic()))
+    def _report_match(self, pattern: str, found: list[str]) -> None:
+        """Say once that nothing matches, and once that something does again."""
+        if bool(found) is (pattern not in self._unmatched):
+            return
+        self._unmatched ^= {pattern}
+        state, detail = (PortState.OPENING, found[0]) if found else (PortState.ABSENT, _NO_MATCH)
+        self._sink(pattern, PortChanged(pattern, state, detail, self._monotonic()))
 
 
 def is_pattern(port: str) -> bool:
