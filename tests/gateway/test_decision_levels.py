@@ -36,6 +36,7 @@ def _hops(*levels_db: float | None) -> list[Evidence]:
             [None, None, 71, 70, 70, 71, 70], 2, id="what ends a gap is no onset, but nothing is before it"
         ),
         pytest.param([50, None, 71, 70, 75, 71, 70], 4, id="a step inside goes before the end of a gap"),
+        pytest.param([50, 70, None, 71, 70, 71, 70], 3, id="not before a gap"),
         pytest.param([70], 0, id="the first hop of all"),
     ],
 )

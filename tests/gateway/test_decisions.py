@@ -164,6 +164,28 @@ def test_a_rise_far_below_the_loudest_is_no_impulse() -> None:
     assert [d.count for d in decide(Decider(DEFAULT_RULES), hops)] == [1, 1]
 
 
+def test_a_rise_long_before_the_evidence_goes_on_is_no_impulse() -> None:
+    hops = quiet(20.0)
+    put(hops, 5.0, 5.5, {"gunshot": 0.9}, level_db=95.0)
+    put(hops, 6.0, 6.125, level_db=95.0)  # a door that does not score
+    put(hops, 8.0, 8.5, {"gunshot": 0.9})
+
+    assert [d.count for d in decide(Decider(DEFAULT_RULES), hops)] == [1, 1]
+
+
+def test_the_best_score_is_told_with_what_came_next_then() -> None:
+    hops = quiet(20.0)
+    put(hops, 5.0, 6.0, {"shout": 0.7, "speech": 0.2}, level_db=70.0)
+    put(hops, 6.0, 7.0, {"shout": 0.9, "laugh": 0.1})
+    put(hops, 7.0, 8.0, {"shout": 0.8, "speech": 0.6})
+    put(hops, 6.0, 8.0, level_db=70.0)
+
+    start, end = decide(Decider(DEFAULT_RULES), hops)
+
+    assert (start.score, start.runners_up) == (0.7, (("speech", 0.2),))
+    assert (end.score, end.runners_up) == (0.9, (("laugh", 0.1),))
+
+
 def test_severity_rises_and_never_falls() -> None:
     hops = quiet(30.0)
     put(hops, 5.0, 6.0, {"shout": 0.9}, level_db=60.0)
@@ -234,6 +256,18 @@ def test_evidence_before_a_close_does_not_help_after_it() -> None:
     told += decider.close(EndReason.MODEL_CHANGED, 5.25)
     told += decide(decider, [hop for hop in hops if hop.t_s > 5.25])
     assert told == []
+
+
+def test_levels_before_a_close_do_not_help_after_it() -> None:
+    hops = quiet(10.0)
+    put(hops, 5.0, 5.25, level_db=95.0)
+    put(hops, 5.25, 6.0, {"gunshot": 0.9})
+    first, rest = [hop for hop in hops if hop.t_s <= 5.25], [hop for hop in hops if hop.t_s > 5.25]
+    decider = Decider(DEFAULT_RULES)
+    assert decide(decider, first) == []
+    assert decider.close(EndReason.SENSOR_REBOOTED, 5.25) == []
+    assert decide(decider, rest) == []
+    assert phases(decide(Decider(DEFAULT_RULES), hops)) == ["start gunshot", "end gunshot"]
 
 
 def test_close_never_ends_before_what_was_heard_or_known_missing() -> None:
