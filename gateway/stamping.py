@@ -1,0 +1,24 @@
+"""What only the sender knows goes into the alert as it leaves: sequence number and time of publishing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from gateway.contract.encoding import BadPayload, decode, encode
+from gateway.contract.instants import utc_text
+from gateway.contract.types import Alert
+from gateway.outbox import OutboxRow
+
+
+def stamped(row: OutboxRow, utc: datetime) -> bytes:
+    """The row's alert with `seq` and `published_utc` filled in.
+
+    A row that another version of this program committed and this one cannot read leaves as it was committed:
+    late and unstamped is better than never.
+    """
+    alert = decode(row.alert_json, Alert)
+    if isinstance(alert, BadPayload):
+        return row.alert_json
+    return encode(replace(alert, seq=row.row_id, published_utc=utc_text(utc.timestamp())))
