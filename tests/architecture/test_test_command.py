@@ -38,7 +38,13 @@ def test_commands_say_what_to_install(tmp_path: Path, script: str) -> None:
     bare = tmp_path / "python3"
     bare.write_text('#!/bin/sh\ncase "$*" in *venv*) exit 1;; esac\n', encoding="utf-8")
     bare.chmod(0o755)
-    environment = {**os.environ, "PYTHON": str(bare)}
-    done = subprocess.run(["sh", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sh", script],
+        cwd=ROOT,
+        env={**os.environ, "PYTHON": str(bare)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert "apt-get install python3-venv" in done.stderr
