@@ -19,7 +19,7 @@ from dsp.cascade import Cascade, Floats
 from dsp.layout import BAND_CENTRES_HZ, BAND_COUNT, BAND_UPPER_HZ, SAMPLE_RATE_HZ
 
 FILTER_ORDER = 3
-HIGHEST_EDGE_OF_RATE = 0.235
+HIGHEST_EDGE_OF_RATE = 0.24
 """A band is filtered at the lowest rate of which its upper edge is at most this part."""
 LOWEST_PYRAMID_LEVEL = 4
 
