@@ -65,28 +65,37 @@ def source_rank(source_id: str) -> str:
 def assign(clips: Sequence[Clip], fixed: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give each source_id of `clips` a part, keeping those of `fixed`.
 
-    The rarest stratum (label and what it counts as) is dealt out first, each source in hash order to the
-    part that lacks most of it in minutes and in sources, so that every label with enough sources is in
-    every part.
+    Without `fixed`, the sources for captures are set aside first; the rest is dealt so that every label with
+    enough sources is in every part.
     """
     part_of = dict(fixed or {})
     if not part_of:
         part_of.update(_capture_sources(clips))
+    return deal(clips, part_of, SHARES)
+
+
+def deal(clips: Iterable[Clip], given: Mapping[str, str], shares: Mapping[str, float]) -> dict[str, str]:
+    """Deal every source of `clips` that `given` does not place to one of `shares`; returns all places.
+
+    Stratified by label and what it counts as, rarest stratum first, by minutes and by number of sources.
+    """
+    place_of = dict(given)
     minutes = _minutes_by_stratum(clips)
     for stratum in sorted(minutes, key=lambda s: (len(minutes[s]), s)):
         of_sources = minutes[stratum]
-        open_sources = sorted((s for s in of_sources if s not in part_of), key=source_rank)
-        dealt = [s for s in of_sources if part_of.get(s) in SHARES]
-        have_min = {p: sum(of_sources[s] for s in dealt if part_of[s] == p) for p in SHARES}
-        have_n = Counter(part_of[s] for s in dealt)
+        open_sources = sorted((s for s in of_sources if s not in place_of), key=source_rank)
+        dealt = [s for s in of_sources if place_of.get(s) in shares]
+        have_min = {p: sum(of_sources[s] for s in dealt if place_of[s] == p) for p in shares}
+        have_n = Counter(place_of[s] for s in dealt)
         total_min = sum(have_min.values()) + sum(of_sources[s] for s in open_sources)
         total_n = len(dealt) + len(open_sources)
         for source in open_sources:
-            part = max(SHARES, key=lambda p: _lack(p, have_min[p] / total_min, have_n[p] / total_n))
-            part_of[source] = part
-            have_min[part] += of_sources[source]
-            have_n[part] += 1
-    return part_of
+            lack = {p: _lack(shares[p], have_min[p] / total_min, have_n[p] / total_n) for p in shares}
+            place = max(shares, key=lambda p: lack[p])
+            place_of[source] = place
+            have_min[place] += of_sources[source]
+            have_n[place] += 1
+    return place_of
 
 
 def load_parts(table: Path = TABLE) -> dict[str, str]:
@@ -110,9 +119,9 @@ def clips_of(
     return [clip for clip in clips if part_of.get(clip.source_id) in wanted]
 
 
-def _lack(part: str, share_of_minutes: float, share_of_sources: float) -> float:
+def _lack(share: float, share_of_minutes: float, share_of_sources: float) -> float:
     """How far a part is behind, relative to its share; minutes and number of sources count alike."""
-    return 1.0 - (share_of_minutes + share_of_sources) / (2.0 * SHARES[part])
+    return 1.0 - (share_of_minutes + share_of_sources) / (2.0 * share)
 
 
 def _minutes_by_stratum(clips: Iterable[Clip]) -> dict[str, dict[str, float]]:

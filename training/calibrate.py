@@ -1,0 +1,82 @@
+"""From logits to probabilities and thresholds, on the tune part alone.
+
+For each positive label a scale and a bias are fitted (logistic regression on windows), windows with the sound
+being given the weight that they have when one window in ten holds it.
+Thresholds follow from a rate of alarms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation import Scored, clip_group, negative_clips
+from training.labels import LABELS, POSITIVES
+from training.metrics import threshold_at
+from training.sampler import RECENT_HOPS
+
+PRIOR = 0.1
+THRESHOLD_PER_HOUR = 2.5
+_SCALE_BOUNDS = (0.3, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """score = sigmoid(logit * scale + bias), by label in the order of LABELS."""
+
+    scale: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """logits: (n, labels); returns probabilities of the same shape."""
+        return np.asarray(1.0 / (1.0 + np.exp(-(logits * self.scale + self.bias))), dtype=np.float32)
+
+
+def fit_calibration(with_logits: list[Scored]) -> Calibration:
+    """Scale and bias of every positive label; `scores` of the given items are logits here."""
+    scale = np.ones(len(LABELS), dtype=np.float32)
+    bias = np.zeros(len(LABELS), dtype=np.float32)
+    for label in POSITIVES:
+        column = LABELS.index(label)
+        on = _windows_on([one for one in with_logits if one.item.target == label], column)
+        off = [one.scores[:, column] for one in with_logits if one.item.target not in POSITIVES]
+        if len(on) and off:
+            scale[column], bias[column] = _logistic(on, np.concatenate(off))
+    return Calibration(scale, bias)
+
+
+def thresholds_of(scored: list[Scored], per_hour: float = THRESHOLD_PER_HOUR) -> dict[str, float]:
+    """By positive label, the threshold with `per_hour` alarms on the negative clips; 0.5 without any."""
+    negatives = negative_clips(scored)
+    if not negatives:
+        return dict.fromkeys(POSITIVES, 0.5)
+    return {label: threshold_at(clip_group(negatives, label), per_hour) for label in POSITIVES}
+
+
+def _windows_on(items: list[Scored], column: int) -> NDArray[np.float32]:
+    chosen = []
+    for one in items:
+        recent = one.active.copy()
+        for back in range(1, RECENT_HOPS):
+            recent[back:] |= one.active[:-back]
+        chosen.append(one.scores[recent, column])
+    return np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.float32)
+
+
+def _logistic(on: NDArray[np.float32], off: NDArray[np.float32]) -> tuple[float, float]:
+    """Newton's method for two parameters."""
+    logit = np.concatenate([on, off]).astype(np.float64)
+    truth = np.concatenate([np.ones(len(on)), np.zeros(len(off))])
+    weight = np.where(truth > 0, PRIOR / len(on), (1.0 - PRIOR) / len(off))
+    scale, bias = 1.0, 0.0
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-np.clip(scale * logit + bias, -40.0, 40.0)))
+        error, slope = weight * (p - truth), weight * p * (1.0 - p) + 1e-12
+        gradient = np.array([(error * logit).sum() + 1e-4 * (scale - 1.0), error.sum() + 1e-4 * bias])
+        cross = (slope * logit).sum()
+        hessian = np.array([[(slope * logit**2).sum() + 1e-4, cross], [cross, slope.sum() + 1e-4]])
+        step = np.clip(np.linalg.solve(hessian, gradient), -1.0, 1.0)
+        scale, bias = float(np.clip(scale - step[0], *_SCALE_BOUNDS)), float(bias - step[1])
+    return scale, bias

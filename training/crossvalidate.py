@@ -1,0 +1,100 @@
+"""Results by cross-validation: every clip of train and tune scored by a network that never heard its source.
+
+    python -m training.crossvalidate --features FOLDER --work FOLDER [--steps N] [--threads N]
+
+Writes `training/RESULTS.md` and `training/results.json`. Out-of-fold logits are kept in the work folder, so
+that a broken-off run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import store as features
+from training.evaluation import (
+    RATES_PER_HOUR,
+    Scored,
+    by_dataset,
+    class_figures,
+    negative_figures,
+    snr_figures,
+)
+from training.fit import Schedule, logits_of, train
+from training.labels import POSITIVES
+from training.results import results_page
+from training.store import Store
+
+ROOM = Path(__file__).parent
+
+
+def out_of_fold(store: Store, schedule: Schedule, work: Path, threads: int) -> list[NDArray[np.float32]]:
+    """Scores of every item, each by the network of the fold that its sources are not in."""
+    logits: list[NDArray[np.float32] | None] = [None] * len(store.items)
+    work.mkdir(parents=True, exist_ok=True)
+    for fold in sorted({item.fold for item in store.items}):
+        kept = work / f"fold{fold}.npz"
+        numbers = [n for n, item in enumerate(store.items) if item.fold == fold]
+        if not kept.exists():
+            net = train(store.subset(i for i in store.items if i.fold != fold), schedule, threads)
+            own = logits_of(net, store, [store.items[n] for n in numbers])
+            np.savez(kept, logits=np.concatenate(own))
+        print(f"fold {fold} scored", flush=True)
+        with np.load(kept) as arrays:
+            counts = [store.items[n].count for n in numbers]
+            pieces = np.split(arrays["logits"], np.cumsum(counts)[:-1])
+        for number, piece in zip(numbers, pieces, strict=True):
+            logits[number] = piece
+    return [1.0 / (1.0 + np.exp(-piece)) for piece in logits if piece is not None]
+
+
+def evaluate(scored: Sequence[Scored], seed: int = 1) -> dict[str, object]:
+    """All figures of the results page, as plain values."""
+    rng = np.random.default_rng(seed)
+    classes = class_figures(scored, rng)
+    strict = {row.label: row.thresholds[0] for row in classes}
+    return {
+        "rates_per_hour": list(RATES_PER_HOUR),
+        "classes": [asdict(row) for row in classes],
+        "negatives": [asdict(row) for row in negative_figures(scored, strict, rng)],
+        "snr": [asdict(row) for row in snr_figures(scored, strict, rng)],
+        "datasets": {label: by_dataset(scored, label, at) for label, at in strict.items()},
+        "positives": list(POSITIVES),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.crossvalidate", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=Schedule.steps)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=ROOM)
+    args = parser.parse_args(argv)
+    store = features.load(args.features)
+    if any(item.part not in ("train", "tune") for item in store.items):
+        print("only the parts train and tune are cross-validated", file=sys.stderr)
+        return 1
+    scores = out_of_fold(store, Schedule(steps=args.steps), args.work, args.threads)
+    scored = [
+        Scored(item, score, store.active[item.start : item.start + item.count])
+        for item, score in zip(store.items, scores, strict=True)
+    ]
+    results = {"steps": args.steps, "folds": len({i.fold for i in store.items}), **evaluate(scored)}
+    (args.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (args.out / "RESULTS.md").write_text(results_page(results), encoding="utf-8")
+    print(results_page(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

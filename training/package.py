@@ -1,0 +1,80 @@
+"""The text of `model.toml`, and the licences behind a model."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from training.manifest import read_manifest
+from training.store import Item
+
+SCHEMA = 1
+TERMS = {
+    "yes": "redistributable",
+    "nc": "non-commercial",
+    "unknown": "no licence stated",
+    "unclear": "licence unclear",
+    "no": "not redistributable",
+}
+
+
+def licence_summary(data_dir: Path, items: Iterable[Item]) -> dict[str, dict[str, float]]:
+    """By kind of terms: clips, minutes and data sets of the clips among the items."""
+    terms_of = {clip.path: clip.redistributable for clip in read_manifest(data_dir)}
+    clips: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    datasets: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        if item.kind == "clip":
+            terms = TERMS.get(terms_of[item.clip], terms_of[item.clip])
+            clips[terms] += 1
+            seconds[terms] += item.dur_s
+            datasets[terms].add(item.dataset)
+    return {
+        terms: {"clips": count, "minutes": round(seconds[terms] / 60, 1), "datasets": len(datasets[terms])}
+        for terms, count in clips.most_common()
+    }
+
+
+def description(facts: Mapping[str, Any]) -> str:
+    """`model.toml`: what the gateway must know, then what people want to know."""
+    lines = [
+        "# A model package: what the gateway checks before it uses model.tflite. Made by training/export.py.",
+        f"schema = {SCHEMA}",
+        f"id = {json.dumps(facts['id'])}",
+        'file = "model.tflite"',
+        f'sha256 = "{facts["sha256"]}"',
+        f"layout = {facts['layout']}",
+        f"model_input_version = {facts['model_input_version']}",
+        f"window_hops = {facts['input_shape'][0]}",
+        f"input_shape = {json.dumps(facts['input_shape'])}  # window hops, channels",
+        "labels = [",
+        *(f"  {json.dumps(label)}," for label in facts["labels"]),
+        "]",
+        f"positives = {json.dumps(facts['positives'])}",
+        "",
+        "# A score above this begins to count; from the tune part, at 2.5 false alarms an hour on its negatives.",
+        "[thresholds]",
+        *(f"{label} = {value}" for label, value in facts["thresholds"].items()),
+        "",
+        "[training]",
+        f"date = {facts['date']}",
+        f"parameters = {facts['parameters']}",
+        f"mmac_per_s = {facts['mmac_per_s']}",
+        'note = "Contains non-commercial sources and sources without a stated licence: see MODEL_CARD.md."',
+        "",
+        *_tables("training.clips", facts["trained_on"]),
+        *_tables("training.licences", facts["licences"]),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _tables(name: str, rows: Mapping[str, Mapping[str, float]]) -> list[str]:
+    lines = [f"[{name}]"]
+    for key, row in rows.items():
+        cells = ", ".join(f"{field} = {value}" for field, value in row.items())
+        lines.append(f"{json.dumps(key)} = {{ {cells} }}")
+    return [*lines, ""]
