@@ -43,7 +43,7 @@ LEVEL_EVERY_S = 10.0
 class StateSink(Protocol):
     """The publisher, as far as the desk needs it."""
 
-    def publish_state(self, topic: str, payload: bytes) -> None: ...
+    def put_state(self, topic: str, payload: bytes) -> bool: ...
     def wake(self) -> None: ...
 
 
@@ -58,7 +58,7 @@ class Desk:
         factory: AlertFactory,
         clock: HostClock,
         counters_of: Callable[[str], LinkCounters | None],
-        frames_dropped: Callable[[], int],
+        more_counters: Callable[[], dict[str, int]],
         standing_faults: tuple[Fault, ...] = (),
     ) -> None:
         self._identity = identity
@@ -67,7 +67,7 @@ class Desk:
         self._factory = factory
         self._clock = clock
         self._counters_of = counters_of
-        self._frames_dropped = frames_dropped
+        self._more_counters = more_counters
         self._standing_faults = standing_faults
         self._topics = TopicBuilder(identity.site, identity.gateway)
         self._begun_s = clock.monotonic_s()
@@ -104,7 +104,7 @@ class Desk:
     def availability(self, sighting: Sighting) -> None:
         topic = self._topics.sensor_availability(sighting.sensor_id)
         if sighting.reason == RETIRED:
-            self._sink.publish_state(topic, b"")
+            self._sink.put_state(topic, b"")
             return
         sensor, now = _identity_of(sighting), self._clock.utc()
         payload = availability(self._identity, sensor, sighting.state, now, sighting.reason, sighting.message)
@@ -181,7 +181,7 @@ class Desk:
                 "alerts_waiting_for_disk": len(self._waiting),
                 "frames_heard": station.frames_heard,
                 "frames_unused": station.frames_unused,
-                "frames_dropped": self._frames_dropped(),
+                **self._more_counters(),
             },
         )
         self._tell(self._topics.health, payload)
@@ -200,7 +200,7 @@ class Desk:
         return (*self._standing_faults, *storage, *station.faults(utc_of))
 
     def _tell(self, topic: str, payload: Payload) -> None:
-        self._sink.publish_state(topic, encode(payload))
+        self._sink.put_state(topic, encode(payload))
 
 
 def _identity_of(sighting: Sighting) -> SensorIdentity:

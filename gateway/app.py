@@ -1,0 +1,276 @@
+"""The running gateway: which threads there are, and how they are put together and taken apart.
+
+| thread | owns |
+|---|---|
+| `port:<name>` | one line, its link; puts immutable events into the inbox |
+| `pipeline` | station and desk: all DSP state, model, decisions, its own outbox connection |
+| `publisher` | its own outbox connection, what is in flight |
+| `paho` | the socket to the broker |
+
+A thread that dies takes the process down, so that the service manager starts it anew: no half-alive gateway.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from dsp.layout import LAYOUT_ID
+from firmware_bridge.events import FeatureFrame, Gap, HealthReceived
+from firmware_bridge.link import LinkCounters, SensorLink
+from firmware_bridge.port_watcher import PortWatcher
+from firmware_bridge.port_worker import DEFAULT_BAUD, PortWorker
+from gateway.alerts import AlertFactory
+from gateway.announcements import GatewayIdentity, gateway_status
+from gateway.broker_link import BrokerOptions, LinkPhase, LinkState, TlsFiles, Will
+from gateway.calibrated import StoredCalibrations
+from gateway.clock import HostClock
+from gateway.contract.encoding import encode
+from gateway.contract.instants import utc_text
+from gateway.contract.topics import TopicBuilder
+from gateway.contract.types import Fault, Text
+from gateway.contract.vocabulary import Presence, Status
+from gateway.desk import Desk
+from gateway.errors import GatewayError
+from gateway.inbox import Inbox
+from gateway.model_setup import ModelSetup, choose_model
+from gateway.outbox import Outbox
+from gateway.places import bound_sensors
+from gateway.publisher import Publisher
+from gateway.rules_in_force import rules_in_force
+from gateway.settings_load import LoadedSettings
+from gateway.station import Station, StationEvent
+from gateway.version import release
+
+log = logging.getLogger(__name__)
+
+OUTBOX_NAME = "outbox.db"
+_WAIT_S = 0.25
+
+
+class App:
+    """start() it; `ended` is set when a thread died; stop() ends open events and says goodbye."""
+
+    def __init__(self, loaded: LoadedSettings, clock: HostClock | None = None) -> None:
+        self._loaded = loaded
+        self._clock = clock or HostClock()
+        values = loaded.values
+        self._identity = GatewayIdentity(
+            values.gateway.site, values.gateway.id, self._clock.boot_id(), release()
+        )
+        self._topics = TopicBuilder(values.gateway.site, values.gateway.id)
+        self._factory = AlertFactory(
+            values.gateway.site, values.gateway.id, self._identity.boot_id, Status(values.gateway.status)
+        )
+        self._inbox: Inbox[tuple[str, StationEvent]] = Inbox()
+        self._counters: dict[str, LinkCounters] = {}
+        self._stopping = threading.Event()
+        self._pipeline = threading.Thread(target=self._run_pipeline, name="pipeline", daemon=True)
+        self._publisher: Publisher | None = None
+        self._ports: PortWatcher | None = None
+        self._previous_hook: Callable[[threading.ExceptHookArgs], object] | None = None
+        self.model: ModelSetup | None = None
+        self.ended = threading.Event()
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Raises GatewayError for what must be put right before anything can run (data folder, outbox)."""
+        data_dir = self._loaded.data_dir
+        _make_folder(data_dir)
+        self._outbox_path = data_dir / OUTBOX_NAME
+        faults = self._check_outbox()
+        self.model = choose_model(self._loaded.values.model.package, self._loaded.path.parent)
+        if self.model.problem is not None:
+            log.error("%s; level-only mode", self.model.problem)
+            faults.append(self._model_fault(self.model.problem))
+        self._faults = tuple(faults)
+        self._previous_hook, threading.excepthook = threading.excepthook, self._thread_died
+        self._publisher = Publisher(
+            self._outbox_path,
+            self._broker_options(),
+            utc=self._clock.utc,
+            on_fatal=self._fatal,
+            on_link=_log_link,
+        )
+        self._publisher.start()
+        self._tell_status(Presence.ONLINE)
+        self._pipeline.start()
+        bauds = {port.url: port.baud for port in self._loaded.values.port}
+        self._ports = PortWatcher(
+            list(bauds), lambda url: self._worker(url, bauds.get(url, DEFAULT_BAUD)), self._put
+        )
+        self._ports.start()
+        log.info("gateway %s/%s runs", self._identity.site, self._identity.gateway)
+
+    def stop(self) -> None:
+        """Ports first, then what they brought, then the goodbye; each with a deadline."""
+        if self._ports is not None:
+            self._ports.stop()
+        self._stopping.set()
+        if self._pipeline.is_alive():
+            self._pipeline.join(10.0)
+        if self._publisher is not None:
+            self._tell_status(Presence.OFFLINE, "stopped")
+            self._publisher.stop()
+        if self._previous_hook is not None:
+            threading.excepthook = self._previous_hook
+
+    def _worker(self, url: str, baud: int) -> PortWorker:
+        link = SensorLink((LAYOUT_ID,))
+
+        def sink(port: str, event: StationEvent) -> None:
+            if isinstance(event, HealthReceived):
+                # A snapshot, taken on the thread that owns the link.
+                self._counters[port] = link.counters
+            self._put(port, event)
+
+        return PortWorker(url, link, sink, baud=baud)
+
+    def _put(self, port: str, event: StationEvent) -> None:
+        self._inbox.put((port, event), droppable=isinstance(event, FeatureFrame | Gap))
+
+    def _run_pipeline(self) -> None:
+        assert self._publisher is not None
+        assert self.model is not None
+        with Outbox.open(self._outbox_path, check=False) as outbox:
+            desk = Desk(
+                self._identity,
+                outbox,
+                self._publisher,
+                self._factory,
+                self._clock,
+                self._counters.get,
+                self._more_counters,
+                self._faults,
+            )
+            desk.close_orphans()
+            values = self._loaded.values
+            station = Station(
+                bound_sensors(values.sensor),
+                self.model,
+                rules_in_force(values.decision, self.model.thresholds),
+                self._factory,
+                StoredCalibrations(self._loaded.data_dir, self._clock),
+                desk,
+                self._clock,
+            )
+            station.begin()
+            while not self._stopping.is_set():
+                self._work(station, _WAIT_S)
+                desk.tick(station, self._clock.monotonic_s())
+            self._work(station, 0.0)
+            station.stop()
+            desk.tick(station, self._clock.monotonic_s())
+
+    def _work(self, station: Station, wait_s: float) -> None:
+        for port, event in self._inbox.take_all(wait_s):
+            station.take(port, event)
+
+    def _more_counters(self) -> dict[str, int]:
+        assert self._publisher is not None
+        counts = self._publisher.counts
+        return {
+            "frames_dropped": self._inbox.dropped,
+            "alerts_published": counts.alerts_published,
+            "alerts_acknowledged": counts.alerts_acknowledged,
+            "alerts_unheard": counts.alerts_unheard,
+            "alerts_refused": counts.alerts_refused,
+            "broker_connections": counts.connections,
+        }
+
+    def _check_outbox(self) -> list[Fault]:
+        with Outbox.open(self._outbox_path) as outbox:
+            if outbox.set_aside is None:
+                return []
+            log.error("%s", outbox.set_aside)
+            return [
+                Fault(
+                    code="outbox_damaged",
+                    where=str(outbox.set_aside.kept_as),
+                    since_utc=self._now(),
+                    message=Text(
+                        en=str(outbox.set_aside),
+                        nl="De opslag van alarmen was beschadigd en is opnieuw begonnen; bewaar het oude bestand",
+                    ),
+                )
+            ]
+
+    def _model_fault(self, problem: GatewayError) -> Fault:
+        return Fault(
+            code="model_refused",
+            where=problem.where or "model",
+            since_utc=self._now(),
+            message=Text(
+                en=f"{problem}. Sounds are not classified, only levels are measured",
+                nl=f"Het model kan niet worden gebruikt ({problem.what}): alleen het niveau wordt gemeten",
+            ),
+        )
+
+    def _broker_options(self) -> BrokerOptions:
+        broker = self._loaded.values.broker
+        tls = None
+        if broker.tls is not None:
+            ca, cert, key = (
+                None if name is None else self._loaded.resolve(name)
+                for name in (broker.tls.ca, broker.tls.cert, broker.tls.key)
+            )
+            tls = TlsFiles(ca, cert, key)
+        gone = gateway_status(self._identity, Presence.OFFLINE, None, "connection_lost")
+        return BrokerOptions(
+            host=broker.host,
+            port=broker.effective_port,
+            client_id=f"agw-{self._identity.site}-{self._identity.gateway}",
+            username=broker.username,
+            password=self._loaded.broker_password(),
+            tls=tls,
+            will=Will(self._topics.status, encode(gone)),
+            keep_alive_s=broker.keep_alive_s,
+        )
+
+    def _tell_status(self, presence: Presence, reason: str | None = None) -> None:
+        assert self._publisher is not None
+        status = gateway_status(self._identity, presence, self._clock.utc(), reason)
+        self._publisher.put_state(self._topics.status, encode(status))
+
+    def _now(self) -> str:
+        return utc_text(self._clock.utc().timestamp())
+
+    def _thread_died(self, died: threading.ExceptHookArgs) -> None:
+        name = "?" if died.thread is None else died.thread.name
+        self._fatal(name, died.exc_value or died.exc_type(), died.exc_traceback)
+
+    def _fatal(self, thread: str, problem: BaseException, trace: TracebackType | None = None) -> None:
+        log.critical(
+            "thread %s died; the gateway ends itself",
+            thread,
+            exc_info=(type(problem), problem, trace or problem.__traceback__),
+        )
+        self.failure = problem
+        self.ended.set()
+
+
+def _log_link(state: LinkState) -> None:
+    quiet = state.phase in (LinkPhase.CONNECTING, LinkPhase.CONNECTED, LinkPhase.STOPPED)
+    log.log(logging.INFO if quiet else logging.WARNING, "%s", state.text("en"))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise GatewayError(
+            f"the data folder cannot be made: {problem.strerror}",
+            where=str(folder),
+            hint="Set [gateway] data_dir to a folder that this user may write to",
+        ) from problem
+
+
+def follow_log_to_stderr(level: str) -> None:
+    """One line per entry; the service manager's journal adds time and unit."""
+    logging.basicConfig(
+        stream=sys.stderr, level=level.upper(), format="%(levelname)s %(threadName)s %(name)s: %(message)s"
+    )

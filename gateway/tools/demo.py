@@ -1,0 +1,137 @@
+"""`agw demo`: the whole route on this machine, without hardware.
+
+An embedded broker, simulated sensors on pseudo-terminals fed with captures of really recorded sound, the gateway
+as it runs in the field, and the control room's tail of alerts. Nothing outside this machine is reached, and
+everything it makes lies in one temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from firmware_bridge.simulator.pty_port import PtyPorts
+from firmware_bridge.simulator.scenario import Scenario
+from firmware_bridge.simulator.world import SimulatedWorld
+from gateway.app import App, follow_log_to_stderr
+from gateway.embedded_broker import EmbeddedBroker
+from gateway.exit_codes import ExitCode
+from gateway.settings_load import parse_settings
+from gateway.tools.simulate import load_library, load_scenario
+from gateway.tools.watch import Watcher
+
+_AFTERMATH_S = 8.0
+_LOOK_S = 0.2
+
+_TEXTS = {
+    "en": {
+        "broker": "broker        {url} (embedded, this machine only)",
+        "sensors": "sensors       {count} simulated, scenario {name!r}: {title}",
+        "model": "model         {model}",
+        "no_model": "model         none: {problem}; only levels are measured",
+        "stop": "alerts follow as a control room sees them; Ctrl-C ends it",
+        "first": "first alert {seconds:.1f} s after the start",
+        "done": "{starts} alerts raised, {ends} cleared; the folder {folder} is wiped",
+        "none": "no alert was raised",
+    },
+    "nl": {
+        "broker": "broker        {url} (ingebouwd, alleen op deze machine)",
+        "sensors": "sensoren      {count} gesimuleerd, scenario {name!r}: {title}",
+        "model": "model         {model}",
+        "no_model": "model         geen: {problem}; alleen het niveau wordt gemeten",
+        "stop": "hieronder de alarmen zoals een meldkamer ze ziet; Ctrl-C stopt",
+        "first": "eerste alarm {seconds:.1f} s na de start",
+        "done": "{starts} alarmen gegeven, {ends} beëindigd; de map {folder} wordt gewist",
+        "none": "er was geen alarm",
+    },
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scenario", default="fight", help="name or file of a scenario (default: fight)")
+    parser.add_argument("--seed", type=int, help="another course of the same scenario")
+    parser.add_argument("--lang", choices=("nl", "en"), default="en", help="language of the lines")
+    parser.add_argument("--json", action="store_true", help="alerts as JSON, as they came over the broker")
+    parser.add_argument("--until-alerts", type=int, metavar="N", help="end once N alerts were raised and cleared")
+    parser.add_argument("--verbose", action="store_true", help="the gateway's own log as well")
+
+
+def run(args: argparse.Namespace) -> int:
+    words = _TEXTS[args.lang]
+    begun_s = time.monotonic()
+    if args.verbose:
+        follow_log_to_stderr("info")
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())
+    scenario = load_scenario(args.scenario, seed=args.seed)
+    with tempfile.TemporaryDirectory(prefix="agw-demo-") as folder, EmbeddedBroker() as broker:
+        ports = PtyPorts(SimulatedWorld(scenario, load_library(), epoch=int(time.time())), Path(folder))
+        settings = parse_settings(_settings(scenario, broker.port, Path(folder)), Path(folder) / "gateway.toml")
+        app = App(settings)
+        watcher = Watcher(broker.url, args.lang, sys.stdout, as_json=args.json)
+        watcher.start()
+        try:
+            app.start()
+            ports.start()
+            _say(words["broker"].format(url=broker.url))
+            _say(words["sensors"].format(count=len(scenario.sensors), name=scenario.name, title=scenario.title))
+            _say(_model_line(app, words))
+            _say(words["stop"])
+            _follow(app, ports, watcher, args.until_alerts, begun_s, words)
+        finally:
+            ports.stop()
+            app.stop()
+            watcher.stop()
+        _say(words["done"].format(starts=watcher.starts, ends=watcher.ends, folder=folder))
+        if app.failure is not None:
+            return ExitCode.FAILED
+        if watcher.starts == 0:
+            _say(words["none"])
+            return ExitCode.FOUND
+    return ExitCode.OK
+
+
+def _follow(
+    app: App, ports: PtyPorts, watcher: Watcher, until_alerts: int | None, begun_s: float, words: dict[str, str]
+) -> None:
+    first_told = False
+    scenario_over_s: float | None = None
+    while not app.ended.is_set():
+        if watcher.starts and not first_told:
+            first_told = True
+            _say(words["first"].format(seconds=time.monotonic() - begun_s))
+        if until_alerts is not None and watcher.ends >= until_alerts:
+            return
+        if not ports.running:
+            scenario_over_s = scenario_over_s or time.monotonic()
+            if time.monotonic() - scenario_over_s > _AFTERMATH_S:
+                return
+        ports.wait(_LOOK_S)
+
+
+def _settings(scenario: Scenario, broker_port: int, folder: Path) -> str:
+    sensors = "\n".join(
+        f'[[port]]\nurl = "{folder}/{script.serial}*"\n'
+        f'[[sensor]]\nid = "{script.serial.lower()}"\nserial = "{script.serial}"\n'
+        f'place = {{ zone = "{scenario.name}" }}\n'
+        for script in scenario.sensors
+    )
+    return (
+        f'[gateway]\nsite = "demo"\nid = "gw-demo"\nstatus = "Exercise"\ndata_dir = "{folder}/data"\n'
+        f"[broker]\nhost = \"127.0.0.1\"\nport = {broker_port}\nkeep_alive_s = 10\n{sensors}"
+    )
+
+
+def _model_line(app: App, words: dict[str, str]) -> str:
+    assert app.model is not None
+    if app.model.problem is not None:
+        return words["no_model"].format(problem=app.model.problem)
+    return words["model"].format(model=app.model.model_id)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
