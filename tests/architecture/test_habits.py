@@ -42,8 +42,8 @@ PURE = (
 )
 OUTSIDE_WORLD = {
     "asyncio", "glob", "io", "logging", "multiprocessing", "os", "pty", "queue", "random", "secrets",
-    "select", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "termios", "threading",
-    "time",
+    "select", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "termios",
+    "threading", "time",
 }  # fmt: skip
 
 
