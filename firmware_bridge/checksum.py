@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import fastcrc
 
-# Running CRC-32C over data that ends in its own little-endian CRC always leaves this value, so a receiver
-# checks a frame in one call, without cutting it up.
-RESIDUE = 0x48674BC7
+crc32c: Final[Callable[[bytes], int]] = fastcrc.crc32.iscsi
+"""CRC-32C of some bytes: polynomial 0x1EDC6F41 reflected, initial and final XOR 0xFFFFFFFF."""
 
-
-def crc32c(data: bytes) -> int:
-    """CRC-32C of `data`: poly 0x1EDC6F41, reflected, init and final XOR 0xFFFFFFFF (PROTOCOL.md 3)."""
-    value: int = fastcrc.crc32.iscsi(data)
-    return value
-
-
-def ends_in_own_crc(data: bytes) -> bool:
-    """True when the last four bytes of `data` are the CRC-32C of the bytes before them."""
-    intact: bool = fastcrc.crc32.iscsi(data) == RESIDUE
-    return intact
+RESIDUE: Final = 0x48674BC7
+"""CRC-32C of any data that ends in its own little-endian CRC: checks a frame without cutting it up."""

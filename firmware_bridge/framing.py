@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from cobs import cobs
 
-from firmware_bridge.checksum import crc32c, ends_in_own_crc
+from firmware_bridge.checksum import RESIDUE, crc32c
 from firmware_bridge.ledger import ByteLedger
 
 PROTOCOL_VERSION: Final = 1
@@ -110,7 +110,7 @@ def _decode_run(run: bytes) -> Frame | BadReason:
     if size < MIN_FRAME:
         return BadReason.TOO_SHORT
     # The checksum comes first: the header of damaged bytes means nothing.
-    if not ends_in_own_crc(raw):
+    if crc32c(raw) != RESIDUE:
         return BadReason.BAD_CHECKSUM
     first, kind, length, address, epoch, seq = _HEADER.unpack_from(raw)
     if first == _VERSION_BITS and size == length + _UNTAGGED_OVERHEAD and length <= MAX_PAYLOAD:

@@ -165,11 +165,13 @@ class Session:
 
 
 def render_mermaid() -> str:
-    """`TABLE` as a Mermaid state diagram; rows that change and do nothing are left out."""
-    lines = ["stateDiagram-v2", "    [*] --> closed"]
+    """`TABLE` as a Mermaid state diagram; rows that change nothing and do nothing are left out."""
+    causes: dict[tuple[LinkState, LinkState, tuple[Action, ...]], list[Cause]] = {}
     for (state, cause), (target, actions) in TABLE.items():
-        if target is state and not actions:
-            continue
-        label = f"{cause} / {', '.join(actions)}" if actions else str(cause)
-        lines.append(f"    {state} --> {target}: {label}")
+        if target is not state or actions:
+            causes.setdefault((state, target, actions), []).append(cause)
+    lines = ["stateDiagram-v2", "    [*] --> closed"]
+    for (state, target, actions), group in causes.items():
+        does = f" / {', '.join(actions)}" if actions else ""
+        lines.append(f"    {state} --> {target}: {' or '.join(group)}{does}")
     return "\n".join(lines) + "\n"
