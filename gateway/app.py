@@ -28,6 +28,7 @@ from gateway.alerts import AlertFactory
 from gateway.announcements import GatewayIdentity, gateway_status
 from gateway.broker_link import BrokerOptions, LinkPhase, LinkState, TlsFiles, Will
 from gateway.calibrated import StoredCalibrations
+from gateway.calibration_store import CalibrationStore
 from gateway.clock import HostClock
 from gateway.contract.encoding import encode
 from gateway.contract.instants import utc_text
@@ -154,7 +155,7 @@ class App:
                 self.model,
                 rules_in_force(values.decision, self.model.thresholds),
                 self._factory,
-                StoredCalibrations(self._loaded.data_dir, self._clock),
+                StoredCalibrations(CalibrationStore(self._loaded.data_dir), self._clock),
                 desk,
                 self._clock,
             )

@@ -128,6 +128,7 @@ class Desk:
         self._store()
         if now_s >= self._level_due_s:
             self._level_due_s = now_s + LEVEL_EVERY_S
+            station.follow_calibrations()
             self._tell_levels(station)
         faults = self._faults(station)
         if now_s >= self._health_due_s or faults != self._told_faults:

@@ -1,8 +1,9 @@
-"""One sensor that streams now: its pipeline, its clock against the host's, its level since the last report."""
+"""One sensor that streams now: its pipeline, its clock against the host's, and its level meter."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from dsp.layout import HOP_S
 from firmware_bridge.events import FeatureFrame
@@ -62,6 +63,11 @@ class LiveSensor:
 
     def close(self, reason: EndReason) -> tuple[Decision, ...]:
         return self.pipeline.close(reason, self._stream_s)
+
+    def recalibrate(self, full_scale_db: float, calibration_id: str | None) -> None:
+        """From the next hop on; events that are open go on and name the new calibration."""
+        self.pipeline.full_scale_db = full_scale_db
+        self.context = replace(self.context, calibration_id=calibration_id)
 
     def stream_clock(self, clock: HostClock) -> StreamClock:
         """Where stream time lies in UTC, by the newest hop and the host's clock as it stands now."""

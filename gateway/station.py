@@ -26,6 +26,7 @@ from firmware_bridge.events import (
 )
 from firmware_bridge.port_states import PortChanged, PortState
 from gateway.alerts import AlertFactory, SensorContext
+from gateway.calibrated import AppliedCalibration
 from gateway.clock import HostClock
 from gateway.contract.topics import provisional_id
 from gateway.contract.types import Alert, Fault, Place, Text
@@ -56,16 +57,10 @@ class BoundSensor:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """What calibration says of a sensor now: the offset on its own scale and the record that says so."""
-
-    offset_db: float = 0.0
-    calibration_id: str | None = None
-
-
 class Calibrations(Protocol):
-    def current(self, serial: str) -> Calibration: ...
+    """Which calibration holds for a sensor now."""
+
+    def current(self, serial: str, full_scale_db: float) -> AppliedCalibration: ...
 
 
 class Outlets(Protocol):
@@ -158,6 +153,21 @@ class Station:
             case _:
                 pass  # calibration reports concern `agw calibrate`
 
+    def follow_calibrations(self) -> None:
+        """Use a calibration from its stated instant on, also for a sensor that streams already."""
+        for port, live in self._live.items():
+            seated = self._registry.at(port)
+            if seated is None:
+                continue
+            calibration = self._calibrations.current(seated.serial, seated.hello.full_scale_db)
+            if calibration.calibration_id != live.context.calibration_id:
+                full_scale_db = seated.hello.full_scale_db + calibration.offset_db
+                live.recalibrate(full_scale_db, calibration.calibration_id)
+                shown = self.sightings[seated.sensor_id]
+                self._show(
+                    replace(shown, full_scale_db=full_scale_db, calibration_id=calibration.calibration_id)
+                )
+
     def live(self) -> Mapping[str, LiveSensor]:
         """The sensors that stream now, by port."""
         return self._live
@@ -205,7 +215,7 @@ class Station:
 
     def _admit(self, seated: Seated) -> None:
         bound = self._bound.get(seated.sensor_id)
-        calibration = self._calibrations.current(seated.serial)
+        calibration = self._calibrations.current(seated.serial, seated.hello.full_scale_db)
         sighting = Sighting(
             seated.sensor_id,
             SensorState.ONLINE,
@@ -229,7 +239,7 @@ class Station:
             self._live[seated.port] = self._listen_to(bound, seated, calibration)
             self._show(sighting)
 
-    def _listen_to(self, bound: BoundSensor, seated: Seated, calibration: Calibration) -> LiveSensor:
+    def _listen_to(self, bound: BoundSensor, seated: Seated, calibration: AppliedCalibration) -> LiveSensor:
         context = SensorContext(
             sensor_id=bound.sensor_id,
             serial=seated.serial,
