@@ -3,9 +3,9 @@
 Theory of operation. Rows come from the outbox in order of commit and leave in that order, up to
 `most_in_flight` of them unacknowledged. Of one event only one revision is in flight at a time; the next waits
 for the answer, and everything behind it waits too. So a broken connection can only lose a tail, and sending
-again from the first unacknowledged row never turns two revisions around. A row the broker refuses (PUBACK 0x80
-and up) holds back its event only, and is tried again at growing intervals: it must neither be lost nor stand in
-the way of others.
+again from the first unacknowledged row never turns two revisions around. A row that the broker refuses (a
+PUBACK of 0x80 or more) holds back its event only, and is tried again at growing intervals: it must neither be
+lost nor stand in the way of others.
 
 The window is a cache of the outbox: losing the connection empties it, and the rows are read again.
 """

@@ -1,8 +1,8 @@
 """The thread that empties the outbox into the broker and keeps the retained states true.
 
 It owns its connection to the outbox and the link to the broker. Others only wake() it after a commit, or hand
-it a state. A committed alert leaves at least once and in order, whatever the broker does; a state is sent while
-there is a connection, the latest of each topic again after every reconnection.
+it a state. A committed alert leaves at least once and in order, whatever the broker does; a state is sent
+while there is a connection, the latest of each topic again after every reconnection.
 """
 
 from __future__ import annotations

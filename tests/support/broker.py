@@ -51,7 +51,7 @@ class MosquittoBroker:
         self._folder = tempfile.TemporaryDirectory(prefix="mosquitto-")
         self._process: subprocess.Popen[bytes] | None = None
         folder = Path(self._folder.name)
-        folder.chmod(0o755)  # mosquitto gives up root before it reads these
+        self._passwords, self._acl = folder / "passwords", folder / "acl"
         lines = [
             f"listener {self.port} {HOST}",
             "user root",
@@ -63,14 +63,13 @@ class MosquittoBroker:
         if users is None:
             lines.append("allow_anonymous true")
         else:
-            passwords = folder / "passwords"
-            passwords.touch()
+            self._passwords.touch()
             for name, password in users.items():
-                subprocess.run(["mosquitto_passwd", "-b", str(passwords), name, password], check=True)
-            lines += ["allow_anonymous false", f"password_file {passwords}"]
+                self._write_password(name, password)
+            lines += ["allow_anonymous false", f"password_file {self._passwords}"]
         if acl is not None:
-            (folder / "acl").write_text(acl)
-            lines.append(f"acl_file {folder / 'acl'}")
+            self._acl.write_text(acl)
+            lines.append(f"acl_file {self._acl}")
         self._config = folder / "mosquitto.conf"
         self._config.write_text("\n".join(lines) + "\n")
 
@@ -121,6 +120,16 @@ class MosquittoBroker:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def add_user(self, name: str, password: str) -> None:
+        """Let one more in, without a restart."""
+        self._write_password(name, password)
+        self._reload()
+
+    def set_acl(self, text: str) -> None:
+        """Other rights, without a restart."""
+        self._acl.write_text(text)
+        self._reload()
+
     def close(self) -> None:
         """End it and remove its folder."""
         if self._process is not None:
@@ -135,6 +144,15 @@ class MosquittoBroker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _write_password(self, name: str, password: str) -> None:
+        program = str(Path(mosquitto_program()).with_name("mosquitto_passwd"))
+        found = shutil.which("mosquitto_passwd") or program
+        subprocess.run([found, "-b", str(self._passwords), name, password], check=True)
+
+    def _reload(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def _end(self, how: signal.Signals) -> None:
         assert self._process is not None

@@ -56,7 +56,9 @@ class Witness:
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(DEADLINE_S)
 
     def close(self) -> None:
-        self._client.disconnect()
+        forget = Properties(PacketTypes.DISCONNECT)
+        forget.SessionExpiryInterval = 0
+        self._client.disconnect(properties=forget)
         self._client.loop_stop()
 
     def __enter__(self) -> Witness:
