@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy import optimize, signal
+from scipy import integrate, optimize, signal
 
 from dsp.cascade import Cascade, Floats
 from dsp.layout import BAND_CENTRES_HZ, BAND_COUNT, BAND_UPPER_HZ, SAMPLE_RATE_HZ
@@ -60,7 +60,7 @@ def _effective_bandwidth(sections: Floats, centre_hz: float, rate_hz: float) -> 
     """Integral of |H|^2 d(ln f) over that of the ideal filter, ln(10) / 10."""
     log_ratio = np.linspace(-3.0, np.log(0.4999 * rate_hz / centre_hz), 6001)
     _, response = signal.sosfreqz(sections, worN=centre_hz * np.exp(log_ratio), fs=rate_hz)
-    return float(np.trapezoid(np.abs(response) ** 2, log_ratio) / (np.log(10.0) / 10.0))
+    return float(integrate.trapezoid(np.abs(response) ** 2, log_ratio) / (np.log(10.0) / 10.0))
 
 
 class OctaveBank:

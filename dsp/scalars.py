@@ -82,7 +82,7 @@ class EnvelopeFlutter:
         self._last_two = np.zeros(2)
 
     def process(self, voice: Floats, hops: int) -> Floats:
-        """Root 2 times the RMS of the band over the mean envelope, shape (hops,): m for 1 + m cos(wt)."""
+        """Root 2 times the RMS of the band over the mean envelope, shape (hops,); m for 1 + m cos(wt)."""
         milliseconds = voice.size // 12
         if milliseconds == 0:
             return np.zeros(hops)
