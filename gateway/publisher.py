@@ -24,6 +24,7 @@ from gateway.broker_link import (
     NotSent,
     Token,
 )
+from gateway.contract.topics import parse_topic
 from gateway.delivery import DeliveryWindow, Outcome
 from gateway.mailbox import Mailbox
 from gateway.mqtt import MqttLink
@@ -113,12 +114,15 @@ class Publisher:
         """Call after a commit."""
         self._mailbox.wake()
 
-    def put_state(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
+    def put_state(self, topic: str, payload: bytes) -> bool:
         """Publish, retained, once there is a connection; empty: take it off the broker.
 
-        False, and counted, when there are too many topics.
+        False, and counted, when there are too many topics. Raises ValueError for a topic that is no state's.
         """
-        return self._mailbox.put_state(StateMessage(topic, payload, qos))
+        delivery = parse_topic(topic).delivery
+        if not delivery.retained:
+            raise ValueError(f"{topic!r} is no state: it goes through the outbox")
+        return self._mailbox.put_state(StateMessage(topic, payload, delivery.qos))
 
     def stop(self, drain_s: float = 3.0) -> bool:
         """Send what is left for at most drain_s while connected, say goodbye, end; whether all had left."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from msgspec.structs import replace
-
+from gateway.alerts import with_published
 from gateway.contract.encoding import BadPayload, decode, encode
-from gateway.contract.instants import utc_text
 from gateway.contract.types import Alert
 from gateway.outbox import OutboxRow
 
@@ -21,4 +19,4 @@ def stamped(row: OutboxRow, utc: datetime) -> bytes:
     alert = decode(row.alert_json, Alert)
     if isinstance(alert, BadPayload):
         return row.alert_json
-    return encode(replace(alert, seq=row.row_id, published_utc=utc_text(utc.timestamp())))
+    return encode(with_published(alert, utc.timestamp(), row.row_id))

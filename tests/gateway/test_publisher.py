@@ -330,10 +330,25 @@ def test_states_are_retained_and_the_latest_counts(outbox: Outbox, broker: Mosqu
         assert late.seen.first(lambda item: True) == Seen(topic, b"199", True, 1)
 
 
+def test_an_event_is_no_state(outbox: Outbox) -> None:
+    publisher = Gateway(outbox, free_port()).publisher
+    with pytest.raises(ValueError, match="through the outbox"):
+        publisher.put_state(TOPICS.event("shout"), b"x")
+    with pytest.raises(ValueError, match="topic"):
+        publisher.put_state("elsewhere/status", b"x")
+
+
+def test_levels_go_without_acknowledgement(outbox: Outbox, broker: MosquittoBroker) -> None:
+    topic = TOPICS.sensor_level("north")
+    with publishing(outbox, broker.port) as gateway, Witness(broker.port, topic) as witness:
+        gateway.publisher.put_state(topic, b"61.5")
+        assert witness.seen.first(lambda item: item.payload == b"61.5").qos == 0
+
+
 def test_states_come_again_after_the_broker_forgot_them(outbox: Outbox) -> None:
     with MosquittoBroker() as broker, publishing(outbox, broker.port) as gateway:
         gateway.publisher.put_state(TOPICS.status, b"online")
-        gateway.publisher.put_state(TOPICS.sensor_level("north"), b"61.5", qos=0)
+        gateway.publisher.put_state(TOPICS.sensor_level("north"), b"61.5")
         wait_until(lambda: gateway.publisher.counts.states_published == 2, "states out")
         broker.kill()
         broker.start()
