@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ SHARP_PAIRS = 15
 _KAISER_BETA = 9.0
 
 
+@cache
 def half_band_taps(pairs: int) -> Floats:
     """The taps h1, h3, h5 ... of a Kaiser-windowed half-band filter; h0 is 0.5, h2, h4 ... are 0."""
     offsets = np.arange(1, 2 * pairs, 2)

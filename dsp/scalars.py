@@ -8,6 +8,7 @@ voice band does not rise above the floor of -124 dB has roughness 0, harmonicity
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import signal
@@ -54,8 +55,7 @@ class VoiceAnalyser:
     """Streaming voice scalars."""
 
     def __init__(self) -> None:
-        high_pass = signal.butter(4, VOICE_LOW_HZ, "highpass", fs=VOICE_RATE_HZ, output="sos")
-        self._high_pass = Cascade(high_pass)
+        self._high_pass = Cascade(_voice_sections())
         self._envelope = EnvelopeFlutter()
 
     def process(self, samples: Floats, hops: int) -> VoiceScalars:
@@ -73,12 +73,21 @@ class VoiceAnalyser:
         )
 
 
+@cache
+def _voice_sections() -> Floats:
+    return np.asarray(signal.butter(4, VOICE_LOW_HZ, "highpass", fs=VOICE_RATE_HZ, output="sos"))
+
+
+@cache
+def _roughness_sections() -> Floats:
+    return np.asarray(signal.butter(2, ROUGHNESS_HZ, "bandpass", fs=ENVELOPE_RATE_HZ, output="sos"))
+
+
 class EnvelopeFlutter:
     """Depth of the 30-150 Hz part of the envelope (L. Arnal et al. 2015: the range that screams occupy)."""
 
     def __init__(self) -> None:
-        band = signal.butter(2, ROUGHNESS_HZ, "bandpass", fs=ENVELOPE_RATE_HZ, output="sos")
-        self._band_pass = Cascade(band)
+        self._band_pass = Cascade(_roughness_sections())
         self._last_two = np.zeros(2)
 
     def process(self, voice: Floats, hops: int) -> Floats:

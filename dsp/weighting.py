@@ -11,6 +11,7 @@ the analogue one at three chosen frequencies.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -58,12 +59,14 @@ def _analogue_db(name: WeightingName, f: Floats) -> Floats:
     return 20.0 * np.log10(c_gain * squared / np.sqrt((squared + f2**2) * (squared + f3**2)))
 
 
+@cache
 def c_sections() -> Floats:
     """C weighting as sections (2, 6), 0 dB at 1 kHz."""
     f1, _, _, f4 = pole_frequencies_hz()
     return _unity_at_1_khz(np.vstack([_high_pass_pair(f1, f1), _low_pass_pair(f4)]))
 
 
+@cache
 def a_after_c_sections() -> Floats:
     """What turns a C-weighted signal into an A-weighted one: sections (1, 6), 0 dB at 1 kHz."""
     _, f2, f3, _ = pole_frequencies_hz()
@@ -112,4 +115,5 @@ def _unity_at_1_khz(sections: Floats) -> Floats:
     scaled = sections.copy()
     _, response = signal.sosfreqz(sections, worN=[_REFERENCE_HZ], fs=SAMPLE_RATE_HZ)
     scaled[0, :3] /= abs(response[0])
+    scaled.setflags(write=False)
     return scaled
