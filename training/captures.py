@@ -45,7 +45,7 @@ QUIET_DB, BUSY_DB = 50.0, 60.0
 _SINE_DB = 10.0 * np.log10(2.0)
 _PEAK = 0.98
 
-#: By manifest label: A-weighted SPL of the loud part at the sensor, and how many sources go into the demo set.
+#: By manifest label: A-weighted SPL of the loud part at the sensor, and how many sources the demo set gets.
 EVENTS: dict[str, tuple[float, int]] = {
     "shout": (80.0, 4),
     "scream": (84.0, 4),

@@ -1,8 +1,8 @@
-"""Does a TFLite runtime give the scores that the trained network gave? Runs with either runtime and numpy alone.
+"""Does a TFLite runtime give the trained network's scores? Runs with either runtime and numpy alone.
 
     python -m training.check_runtime MODEL.tflite CHECK.npz
 
-CHECK.npz is what `training.export --write-check` keeps. Exit code 1 when the largest difference is above 1e-4.
+CHECK.npz is what `training.export --write-check` keeps. Exit code 1: a difference is above 1e-4.
 """
 
 from __future__ import annotations

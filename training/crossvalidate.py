@@ -12,23 +12,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training import store as features
-from training.evaluation import (
-    RATES_PER_HOUR,
-    Scored,
-    by_dataset,
-    class_figures,
-    negative_figures,
-    snr_figures,
-)
+from training.evaluation import Scored, all_figures
 from training.fit import Schedule, logits_of, train
-from training.labels import POSITIVES
 from training.results import results_page
 from training.store import Store
 
@@ -55,21 +46,6 @@ def out_of_fold(store: Store, schedule: Schedule, work: Path, threads: int) -> l
     return [1.0 / (1.0 + np.exp(-piece)) for piece in logits if piece is not None]
 
 
-def evaluate(scored: Sequence[Scored], seed: int = 1) -> dict[str, object]:
-    """All figures of the results page, as plain values."""
-    rng = np.random.default_rng(seed)
-    classes = class_figures(scored, rng)
-    strict = {row.label: row.thresholds[0] for row in classes}
-    return {
-        "rates_per_hour": list(RATES_PER_HOUR),
-        "classes": [asdict(row) for row in classes],
-        "negatives": [asdict(row) for row in negative_figures(scored, strict, rng)],
-        "snr": [asdict(row) for row in snr_figures(scored, strict, rng)],
-        "datasets": {label: by_dataset(scored, label, at) for label, at in strict.items()},
-        "positives": list(POSITIVES),
-    }
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m training.crossvalidate", description=__doc__.split("\n")[0]
@@ -89,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Scored(item, score, store.active[item.start : item.start + item.count])
         for item, score in zip(store.items, scores, strict=True)
     ]
-    results = {"steps": args.steps, "folds": len({i.fold for i in store.items}), **evaluate(scored)}
+    results = {"steps": args.steps, "folds": len({i.fold for i in store.items}), **all_figures(scored)}
     (args.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (args.out / "RESULTS.md").write_text(results_page(results), encoding="utf-8")
     print(results_page(results))

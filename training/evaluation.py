@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -181,6 +181,21 @@ def by_dataset(scored: Sequence[Scored], label: str, threshold: float) -> list[t
         found = float((group.scores > threshold).mean())
         rows.append((dataset, len(own), len(set(group.sources.tolist())), found))
     return rows
+
+
+def all_figures(scored: Sequence[Scored], seed: int = 1) -> dict[str, object]:
+    """All figures of the results page, as plain values."""
+    rng = np.random.default_rng(seed)
+    classes = class_figures(scored, rng)
+    strict = {row.label: row.thresholds[0] for row in classes}
+    return {
+        "rates_per_hour": list(RATES_PER_HOUR),
+        "classes": [asdict(row) for row in classes],
+        "negatives": [asdict(row) for row in negative_figures(scored, strict, rng)],
+        "snr": [asdict(row) for row in snr_figures(scored, strict, rng)],
+        "datasets": {label: by_dataset(scored, label, at) for label, at in strict.items()},
+        "positives": list(POSITIVES),
+    }
 
 
 def _highest_in_event(one: Scored, column: int) -> float:

@@ -119,7 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = json.loads(args.results.read_text(encoding="utf-8")) if args.results.exists() else None
     (args.package / "MODEL_CARD.md").write_text(card(facts, results), encoding="utf-8")
     print(
-        f"{facts['id']}: {facts['bytes']} bytes, {facts['parameters']} parameters, {facts['mmac_per_s']} MMAC/s"
+        f"{facts['id']}: {facts['bytes']} bytes, {facts['parameters']} parameters, "
+        f"{facts['mmac_per_s']} MMAC/s"
     )
     return 0
 

@@ -19,7 +19,9 @@ from training.labels import LABELS, NEGATIVES, OTHER, POSITIVES
 from training.store import Store
 
 RECENT_HOPS = 4
-POSITIVE_SHARE = 0.45
+POSITIVE_SHARE = 0.42
+MATCHED_SHARE = 0.4
+NAMED_NEGATIVE_WEIGHT = 0.15
 VOICES = ("shout", "scream")
 
 #: How often each kind of negative is drawn: voices of all kinds and impulses are easily mistaken for events.
@@ -80,12 +82,18 @@ class Sampler:
         self._recent = _recently(store.active, self._starts, RECENT_HOPS)
 
     def batch(self, size: int) -> Batch:
-        """One batch: positives and negatives, about half of them laid over another sound."""
+        """One batch: positives and negatives, about half of them laid over another sound.
+
+        A part of the negatives comes from the data sets of the batch's positives, so that a recorder's or a
+        studio's own sound is no sign of an event.
+        """
         positive = round(size * POSITIVE_SHARE)
         names = self._draw_names(dict.fromkeys(POSITIVES, 1.0), positive)
-        names += self._draw_names(NEGATIVE_WEIGHTS, size - positive)
+        matched = round((size - positive) * MATCHED_SHARE)
+        names += self._draw_names(NEGATIVE_WEIGHTS, size - positive - matched)
         items = self._draw_items(names)
-        ends = self._draw_ends(items, np.array([name in POSITIVES for name in names]))
+        items = np.concatenate([items, self._draw_items(self._match(items[:matched]))])
+        ends = self._draw_ends(items, np.arange(size) < positive)
         windows = augment.decode(*self._cut(items, ends))
         windows = augment.equalise(windows, augment.random_paths(size, self._rng))
         mixed, windows = self._lay_over_beds(items, windows)
@@ -106,14 +114,16 @@ class Sampler:
             of_source[item.target, item.sources[0]] += item.count
             of_dataset[item.target, item.dataset] += item.count
             members[item.target].append(number)
+            if item.target not in POSITIVES:
+                members[_negatives_of(item.dataset)].append(number)
         pools = {}
         for target, numbers in members.items():
             chance = np.array(
                 [
-                    self._store.items[n].count
-                    / np.sqrt(of_source[target, self._store.items[n].sources[0]])
-                    / np.sqrt(of_dataset[target, self._store.items[n].dataset])
-                    for n in numbers
+                    item.count
+                    / np.sqrt(of_source[item.target, item.sources[0]])
+                    / np.sqrt(of_dataset[item.target, item.dataset])
+                    for item in (self._store.items[n] for n in numbers)
                 ]
             )
             if hardness is not None:
@@ -125,6 +135,12 @@ class Sampler:
         present = [name for name in weights if name in self._pools]
         chance = np.array([weights[name] for name in present])
         return [present[n] for n in self._rng.choice(len(present), count, p=chance / chance.sum())]
+
+    def _match(self, positives: NDArray[np.int64]) -> list[str]:
+        """For each positive, the pool of negatives of its own data set, or any negative if there is none."""
+        pools = [_negatives_of(self._store.items[n].dataset) for n in positives]
+        spare = self._draw_names(NEGATIVE_WEIGHTS, len(pools))
+        return [pool if pool in self._pools else name for pool, name in zip(pools, spare, strict=True)]
 
     def _draw_items(self, names: list[str]) -> NDArray[np.int64]:
         draws = self._rng.random(len(names))
@@ -177,7 +193,7 @@ class Sampler:
         count = len(items)
         targets = np.zeros((count, len(LABELS)), dtype=np.float32)
         weights = np.ones((count, len(LABELS)), dtype=np.float32)
-        weights[:, len(POSITIVES) :] = 0.3
+        weights[:, len(POSITIVES) :] = NAMED_NEGATIVE_WEIGHT
         for row, number in enumerate(items):
             item = self._store.items[number]
             recent = bool(self._recent[ends[row]])
@@ -186,7 +202,8 @@ class Sampler:
             if item.target in LABELS:
                 column = LABELS.index(item.target)
                 targets[row, column] = float(recent)
-                weights[row, column] = 1.0 if recent and item.target in POSITIVES else 0.3 * recent
+                weight = 1.0 if item.target in POSITIVES else NAMED_NEGATIVE_WEIGHT
+                weights[row, column] = weight * recent
             if item.kind == "mixture" and not recent and item.target in POSITIVES and self._silent(ends[row]):
                 weights[row, LABELS.index(item.target)] = 1.0
             if item.target in VOICES:
@@ -199,6 +216,11 @@ class Sampler:
     def _silent(self, end: int) -> bool:
         """No trace of the item's sound anywhere in the window that ends here."""
         return not self._store.active[max(end - self._hops + 1, 0) : end + 1].any()
+
+
+def _negatives_of(dataset: str) -> str:
+    """Name of the pool of a data set's negatives: same microphone, other sound."""
+    return f"negatives of {dataset}"
 
 
 def _recently(active: NDArray[np.bool_], starts: NDArray[np.int64], hops: int) -> NDArray[np.bool_]:
