@@ -1,0 +1,185 @@
+"""One line of text for each thing that changed: aligned, so that an operator's eye finds what it looks for.
+
+22:41:07  *TEST*      START   HIGH    shot or bang    Market square 1          +31 dB   94 dB(A)   97 %
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from control_room.changes import (
+    AlertChange,
+    BadMessage,
+    FaultChange,
+    GatewayChange,
+    SensorChange,
+    SensorRemoved,
+    Step,
+)
+from control_room.texts import known, text
+from gateway.contract.types import Place
+from gateway.contract.vocabulary import ClockState, Lane, Presence, SensorState, Severity, Status
+from gateway.contract.words import (
+    class_word,
+    clock_word,
+    end_reason_word,
+    mode_word,
+    phase_word,
+    sensor_state_word,
+    severity_word,
+    status_word,
+)
+
+PLACE_WIDTH = 26
+_RESET = "\x1b[0m"
+_SEVERITY_COLOUR = {Severity.HIGH: "\x1b[1;31m", Severity.MEDIUM: "\x1b[1;33m", Severity.LOW: "\x1b[1m"}
+_LOUD, _CALM, _TROUBLE = "\x1b[7m", "\x1b[2m", "\x1b[1;35m"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """language: "en" or "nl"; zone: None for this machine's own time zone."""
+
+    language: str = "en"
+    colour: bool = False
+    zone: tzinfo | None = None
+
+
+def alert_line(change: AlertChange, style: Style) -> str:
+    """Time, status unless it is real, phase, severity, class, place, levels, score, remarks."""
+    alert, language = change.alert, style.language
+    at_utc = alert.sound_onset_utc if change.step is Step.STARTED else alert.last_evidence_utc
+    columns = (
+        f"{phase_word(alert.phase, language).upper():<7}",
+        f"{severity_word(alert.severity, language).upper():<6}",
+        f"{class_word(alert.event_class, language):<14}",
+        _fitted(place_text(alert.place, alert.sensors[0].sensor_id if alert.sensors else ""), PLACE_WIDTH),
+        _above(alert.above_ambient_db),
+        f"{'' if alert.calibrated else '~'}{alert.lafmax_db:.0f} dB(A)".rjust(10),
+        ("-" if alert.score is None else f"{100 * alert.score:.0f} %").rjust(5),
+    )
+    return _line(
+        clock_time(at_utc, style.zone),
+        _status(alert.status, style),
+        _coloured("  ".join(columns), _colour(change), style),
+        ", ".join(_remarks(change, language)),
+    )
+
+
+def gateway_line(change: GatewayChange, now: datetime, style: Style) -> str:
+    status, language = change.status, style.language
+    online = status.state is Presence.ONLINE
+    word = text("online" if online else "offline", language)
+    remarks = [known(status.reason, language)]
+    if not online and change.sensors:
+        remarks.append(text("not_heard", language, count=change.sensors))
+    told = f"{text('gateway', language):<7}  {status.site}/{status.gateway}  {word}"
+    return _state_line(now, _coloured(told, _CALM if online else _TROUBLE, style), remarks, style)
+
+
+def sensor_line(change: SensorChange | SensorRemoved, now: datetime, style: Style) -> str:
+    language = style.language
+    if isinstance(change, SensorRemoved):
+        told = f"{text('sensor', language):<7}  {change.site}/{change.gateway}/{change.sensor_id}"
+        return _state_line(now, f"{told}  {text('removed', language)}", [], style)
+    sensor = change.availability
+    good = sensor.state is SensorState.ONLINE
+    word = sensor_state_word(sensor.state, language)
+    told = (
+        f"{text('sensor', language):<7}  {sensor.site}/{sensor.gateway}/{sensor.sensor_id}  "
+        f"{word if good else word.upper()}"
+    )
+    reason = (
+        getattr(sensor.message, language) if sensor.message is not None else known(sensor.reason, language)
+    )
+    remarks = [reason, place_text(sensor.place, "")]
+    if good and not sensor.calibrated:
+        remarks.append(text("uncalibrated", language))
+    return _state_line(now, _coloured(told, _CALM if good else _TROUBLE, style), remarks, style)
+
+
+def fault_lines(change: FaultChange, now: datetime, style: Style) -> list[str]:
+    language, health = style.language, change.health
+    lines = []
+    for faults, key, colour in ((change.raised, "fault", _TROUBLE), (change.cleared, "fault_over", _CALM)):
+        for fault in faults:
+            message = fault.code if fault.message is None else getattr(fault.message, language)
+            told = f"{text(key, language):<7}  {health.site}/{health.gateway}  {printable(message)}"
+            lines.append(_state_line(now, _coloured(told, colour, style), [fault.where], style))
+    return lines
+
+
+def bad_line(change: BadMessage, count: int, now: datetime, style: Style) -> str:
+    topic = _fitted(printable(change.topic), 60).rstrip()
+    told = f"{'?':<7}  {topic}  {text('bad', style.language, count=count)}"
+    return _state_line(now, _coloured(told, _TROUBLE, style), [change.reason], style)
+
+
+def clock_time(utc: str, zone: tzinfo | None) -> str:
+    """`22:41:07` of a contract instant, in the zone."""
+    return datetime.fromisoformat(utc).astimezone(zone).strftime("%H:%M:%S")
+
+
+def place_text(place: Place | None, otherwise: str) -> str:
+    """Address, zone or what else there is, for a narrow column."""
+    return printable((place.address or place.zone if place is not None else None) or otherwise)
+
+
+def printable(words: str) -> str:
+    """Without control characters: what a broker sends must not steer the operator's terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
+
+
+def _remarks(change: AlertChange, language: str) -> list[str]:
+    alert = change.alert
+    remarks = [f"#{alert.event_id[:4]}"]
+    if change.previous is None and change.step is not Step.STARTED:
+        remarks.append(text("joined_late", language))
+    if alert.count > 1:
+        remarks.append(f"{alert.count} {text('times', language)}")
+    if alert.end_reason is not None:
+        remarks.append(end_reason_word(alert.end_reason, language))
+    elif alert.place.cameras:
+        remarks.append(f"{text('camera', language)} {printable(alert.place.cameras[0].camera_id)}")
+    if alert.lane is Lane.HISTORICAL:
+        remarks.append(text("historical", language))
+    if not alert.calibrated:
+        remarks.append(text("uncalibrated", language))
+    if alert.model_id is None:
+        remarks.append(mode_word(alert.mode, language))
+    if alert.clock.state is not ClockState.SYNCED:
+        remarks.append(clock_word(alert.clock.state, language))
+    return remarks
+
+
+def _status(status: Status, style: Style) -> str:
+    """Ten wide, empty when it is real: what is not real must jump out of its line."""
+    if status is Status.ACTUAL:
+        return " " * 10
+    return _coloured(f"*{status_word(status, style.language).upper()}*".ljust(10), _LOUD, style)
+
+
+def _above(above_ambient_db: float | None) -> str:
+    return ("-" if above_ambient_db is None else f"{above_ambient_db:+.0f} dB").rjust(7)
+
+
+def _colour(change: AlertChange) -> str:
+    return _CALM if change.step is Step.ENDED else _SEVERITY_COLOUR[change.alert.severity]
+
+
+def _coloured(words: str, colour: str, style: Style) -> str:
+    return f"{colour}{words}{_RESET}" if style.colour else words
+
+
+def _fitted(words: str, width: int) -> str:
+    return words.ljust(width) if len(words) <= width else words[: width - 1] + "~"
+
+
+def _state_line(now: datetime, told: str, remarks: list[str], style: Style) -> str:
+    at = now.astimezone(style.zone).strftime("%H:%M:%S")
+    return _line(at, " " * 10, told, ", ".join(printable(remark) for remark in remarks if remark))
+
+
+def _line(*parts: str) -> str:
+    return "  ".join(part for part in parts if part).rstrip()

@@ -1,0 +1,64 @@
+"""What the tail of alerts says, in Dutch and English; the words for codes are the contract's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LANGUAGES = ("en", "nl")
+
+_TEXTS: Mapping[str, tuple[str, str]] = {
+    # Labels of lines and columns.
+    "gateway": ("gateway", "gateway"),
+    "sensor": ("sensor", "sensor"),
+    "fault": ("FAULT", "STORING"),
+    "fault_over": ("solved", "verholpen"),
+    "uncalibrated": ("not calibrated", "niet gekalibreerd"),
+    "above": ("above background", "boven achtergrond"),
+    "times": ("times", "keer"),
+    "camera": ("camera", "camera"),
+    "joined_late": ("start not seen", "begin niet gezien"),
+    "historical": ("OLD, waited for a path", "OUD, wachtte op een verbinding"),
+    "removed": ("taken away", "weggehaald"),
+    "online": ("online", "verbonden"),
+    "offline": ("OFFLINE", "NIET VERBONDEN"),
+    "not_heard": ("its {count} sensors are not heard", "de {count} sensoren ervan worden niet gehoord"),
+    "bad": ("not understood, {count} so far", "niet begrepen, tot nu toe {count}"),
+    # Reasons of availability and status.
+    "stopped": ("stopped", "gestopt"),
+    "connection_lost": ("connection lost", "verbinding weggevallen"),
+    # The line to the broker.
+    "connecting": ("{where}: connecting", "{where}: bezig met verbinden"),
+    "connected": ("{where}: connected, waiting for alerts", "{where}: verbonden, wacht op alarmen"),
+    "unreachable": (
+        "{where}: no broker there ({detail}); trying on",
+        "{where}: geen broker gevonden ({detail}); blijft proberen",
+    ),
+    "untrusted": (
+        "{where}: no trusted connection ({detail}); check certificates and clock; trying on",
+        "{where}: geen vertrouwde verbinding ({detail}); controleer certificaten en klok; blijft proberen",
+    ),
+    "unauthorised": (
+        "{where}: not let in ({detail}); check user name, password and rights; trying on",
+        "{where}: niet toegelaten ({detail}); controleer naam, wachtwoord en rechten; blijft proberen",
+    ),
+    "refused": (
+        "{where}: refused ({detail}); does it speak MQTT 5 on this port? trying on",
+        "{where}: geweigerd ({detail}); spreekt hij MQTT 5 op deze poort? blijft proberen",
+    ),
+    "lost": (
+        "{where}: CONNECTION LOST ({detail}), no alerts can come in; trying on",
+        "{where}: VERBINDING WEG ({detail}), er kunnen geen alarmen binnenkomen; blijft proberen",
+    ),
+}
+
+
+def text(key: str, language: str, **values: object) -> str:
+    """The text of a key in "en" or "nl". Raises KeyError, ValueError for what does not exist."""
+    return _TEXTS[key][LANGUAGES.index(language)].format(**values)
+
+
+def known(key: str | None, language: str) -> str:
+    """The text of an open code if there is one, else the code as it came; "" for None."""
+    if key is None:
+        return ""
+    return text(key, language) if key in _TEXTS else key
