@@ -108,12 +108,12 @@ class App:
         log.info("gateway %s/%s runs", self._identity.site, self._identity.gateway)
 
     def stop(self) -> None:
-        """Ports first, then what they brought, then the goodbye; each with a deadline."""
-        if self._ports is not None:
-            self._ports.stop()
+        """What came is heard and open events end with the gateway as reason; then ports, then the goodbye."""
         self._stopping.set()
         if self._pipeline.is_alive():
             self._pipeline.join(10.0)
+        if self._ports is not None:
+            self._ports.stop()
         if self._publisher is not None:
             self._tell_status(Presence.OFFLINE, "stopped")
             self._publisher.stop()
