@@ -1,8 +1,8 @@
 """What the control room knows, from messages alone: pure, no network, no clock.
 
 Delivery is at least once and may be late, so the view is idempotent: an event is known by its highest
-revision, a revision that is not higher changes nothing, and an end is final. Memory is bounded; what had to be
-forgotten is counted.
+revision, a revision that is not higher changes nothing, and an end is final. Memory is bounded; what had to
+be forgotten is counted.
 """
 
 from __future__ import annotations

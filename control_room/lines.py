@@ -1,6 +1,8 @@
 """One line of text for each thing that changed: aligned, so that an operator's eye finds what it looks for.
 
-22:41:07  *TEST*      START   HIGH    shot or bang    Market square 1          +31 dB   94 dB(A)   97 %
+An alert starts with the time, then what is not real, then `>` where something begins:
+
+    22:41:07  *TEST*      > START    HIGH    shot or bang    Market square 1   +31 dB   94 dB(A)   97 %
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from gateway.contract.words import (
 )
 
 PLACE_WIDTH = 26
+STATUS_WIDTH = 10
 _RESET = "\x1b[0m"
 _SEVERITY_COLOUR = {Severity.HIGH: "\x1b[1;31m", Severity.MEDIUM: "\x1b[1;33m", Severity.LOW: "\x1b[1m"}
 _LOUD, _CALM, _TROUBLE = "\x1b[7m", "\x1b[2m", "\x1b[1;35m"
@@ -47,24 +50,37 @@ class Style:
 
 
 def alert_line(change: AlertChange, style: Style) -> str:
-    """Time, status unless it is real, phase, severity, class, place, levels, score, remarks."""
+    """Time, status unless it is real, phase, severity, class, place, levels, score, remarks.
+
+    The time is that of the sound: of its onset at the start, of its last evidence later.
+    """
     alert, language = change.alert, style.language
     at_utc = alert.sound_onset_utc if change.step is Step.STARTED else alert.last_evidence_utc
-    columns = (
-        f"{phase_word(alert.phase, language).upper():<7}",
-        f"{severity_word(alert.severity, language).upper():<6}",
-        f"{class_word(alert.event_class, language):<14}",
-        _fitted(place_text(alert.place, alert.sensors[0].sensor_id if alert.sensors else ""), PLACE_WIDTH),
-        _above(alert.above_ambient_db),
-        f"{'' if alert.calibrated else '~'}{alert.lafmax_db:.0f} dB(A)".rjust(10),
-        ("-" if alert.score is None else f"{100 * alert.score:.0f} %").rjust(5),
+    mark = ">" if change.step is Step.STARTED else " "
+    columns = _columns(
+        f"{mark} {phase_word(alert.phase, language).upper()}",
+        severity_word(alert.severity, language).upper(),
+        class_word(alert.event_class, language),
+        place_text(alert.place, alert.sensors[0].sensor_id if alert.sensors else ""),
+        "-" if alert.above_ambient_db is None else f"{alert.above_ambient_db:+.0f} dB",
+        f"{'' if alert.calibrated else '~'}{alert.lafmax_db:.0f} dB(A)",
+        "-" if alert.score is None else f"{100 * alert.score:.0f} %",
     )
     return _line(
         clock_time(at_utc, style.zone),
         _status(alert.status, style),
-        _coloured("  ".join(columns), _colour(change), style),
+        _coloured(columns, _colour(change), style),
         ", ".join(_remarks(change, language)),
     )
+
+
+def header_lines(style: Style) -> list[str]:
+    """What the columns of alert_line are."""
+    names = ("phase", "severity", "class", "place", "above", "level", "score")
+    first, *rest = (text(name, style.language) for name in names)
+    columns = _columns(f"  {first}", *rest)
+    head = _line(f"{text('time', style.language):<8}", " " * STATUS_WIDTH, columns)
+    return [_coloured(line, _CALM, style) for line in (head, text("legend", style.language))]
 
 
 def gateway_line(change: GatewayChange, now: datetime, style: Style) -> str:
@@ -74,20 +90,20 @@ def gateway_line(change: GatewayChange, now: datetime, style: Style) -> str:
     remarks = [known(status.reason, language)]
     if not online and change.sensors:
         remarks.append(text("not_heard", language, count=change.sensors))
-    told = f"{text('gateway', language):<7}  {status.site}/{status.gateway}  {word}"
+    told = f"  {text('gateway', language):<7}  {status.site}/{status.gateway}  {word}"
     return _state_line(now, _coloured(told, _CALM if online else _TROUBLE, style), remarks, style)
 
 
 def sensor_line(change: SensorChange | SensorRemoved, now: datetime, style: Style) -> str:
     language = style.language
     if isinstance(change, SensorRemoved):
-        told = f"{text('sensor', language):<7}  {change.site}/{change.gateway}/{change.sensor_id}"
+        told = f"  {text('sensor', language):<7}  {change.site}/{change.gateway}/{change.sensor_id}"
         return _state_line(now, f"{told}  {text('removed', language)}", [], style)
     sensor = change.availability
     good = sensor.state is SensorState.ONLINE
     word = sensor_state_word(sensor.state, language)
     told = (
-        f"{text('sensor', language):<7}  {sensor.site}/{sensor.gateway}/{sensor.sensor_id}  "
+        f"  {text('sensor', language):<7}  {sensor.site}/{sensor.gateway}/{sensor.sensor_id}  "
         f"{word if good else word.upper()}"
     )
     reason = (
@@ -105,14 +121,14 @@ def fault_lines(change: FaultChange, now: datetime, style: Style) -> list[str]:
     for faults, key, colour in ((change.raised, "fault", _TROUBLE), (change.cleared, "fault_over", _CALM)):
         for fault in faults:
             message = fault.code if fault.message is None else getattr(fault.message, language)
-            told = f"{text(key, language):<7}  {health.site}/{health.gateway}  {printable(message)}"
+            told = f"  {text(key, language):<7}  {health.site}/{health.gateway}  {printable(message)}"
             lines.append(_state_line(now, _coloured(told, colour, style), [fault.where], style))
     return lines
 
 
 def bad_line(change: BadMessage, count: int, now: datetime, style: Style) -> str:
     topic = _fitted(printable(change.topic), 60).rstrip()
-    told = f"{'?':<7}  {topic}  {text('bad', style.language, count=count)}"
+    told = f"  {'?':<7}  {topic}  {text('bad', style.language, count=count)}"
     return _state_line(now, _coloured(told, _TROUBLE, style), [change.reason], style)
 
 
@@ -122,8 +138,11 @@ def clock_time(utc: str, zone: tzinfo | None) -> str:
 
 
 def place_text(place: Place | None, otherwise: str) -> str:
-    """Address, zone or what else there is, for a narrow column."""
-    return printable((place.address or place.zone if place is not None else None) or otherwise)
+    """Address, or zone and sensor, for a narrow column."""
+    if place is not None and place.address:
+        return printable(place.address)
+    zone = place.zone if place is not None else None
+    return printable(f"{zone} ({otherwise})" if zone and otherwise else zone or otherwise)
 
 
 def printable(words: str) -> str:
@@ -154,14 +173,17 @@ def _remarks(change: AlertChange, language: str) -> list[str]:
 
 
 def _status(status: Status, style: Style) -> str:
-    """Ten wide, empty when it is real: what is not real must jump out of its line."""
+    """Empty when it is real: what is not real must jump out of its line."""
     if status is Status.ACTUAL:
-        return " " * 10
-    return _coloured(f"*{status_word(status, style.language).upper()}*".ljust(10), _LOUD, style)
+        return " " * STATUS_WIDTH
+    return _coloured(f"*{status_word(status, style.language).upper()}*".ljust(STATUS_WIDTH), _LOUD, style)
 
 
-def _above(above_ambient_db: float | None) -> str:
-    return ("-" if above_ambient_db is None else f"{above_ambient_db:+.0f} dB").rjust(7)
+def _columns(*cells: str) -> str:
+    """Phase, severity, class and place to the left, level above background, level and score to the right."""
+    phase, severity, event_class, place, above, level, score = cells
+    fitted = f"{phase:<9}  {severity:<6}  {event_class:<14}  {_fitted(place, PLACE_WIDTH)}"
+    return f"{fitted}  {above:>7}  {level:>10}  {score:>5}"
 
 
 def _colour(change: AlertChange) -> str:
@@ -178,7 +200,7 @@ def _fitted(words: str, width: int) -> str:
 
 def _state_line(now: datetime, told: str, remarks: list[str], style: Style) -> str:
     at = now.astimezone(style.zone).strftime("%H:%M:%S")
-    return _line(at, " " * 10, told, ", ".join(printable(remark) for remark in remarks if remark))
+    return _line(at, " " * STATUS_WIDTH, told, ", ".join(printable(remark) for remark in remarks if remark))
 
 
 def _line(*parts: str) -> str:

@@ -21,7 +21,15 @@ from control_room.changes import (
     SensorRemoved,
     Step,
 )
-from control_room.lines import Style, alert_line, bad_line, fault_lines, gateway_line, sensor_line
+from control_room.lines import (
+    Style,
+    alert_line,
+    bad_line,
+    fault_lines,
+    gateway_line,
+    header_lines,
+    sensor_line,
+)
 from control_room.mqtt import LinePhase, LineState, Message, Patience
 from control_room.subscriber import Subscriber
 from control_room.texts import text
@@ -101,7 +109,8 @@ class Watcher:
         now = self._utc()
         match change:
             case AlertChange():
-                lines = [alert_line(change, self._style)]
+                lines = [] if self.alerts else header_lines(self._style)
+                lines.append(alert_line(change, self._style))
             case GatewayChange():
                 lines = [gateway_line(change, now, self._style)]
             case SensorChange() | SensorRemoved():
