@@ -20,7 +20,7 @@ from gateway.clock import ClockQuality, HostClock
 from gateway.contract.types import Alert, Place
 from gateway.decision_rules import ClassRule, loud_rule
 from gateway.model_setup import ModelSetup
-from gateway.station import BoundSensor, Sighting, Station
+from gateway.station import BoundSensor, Outlets, Sighting, Station
 
 EPOCH_UTC = datetime(2026, 3, 14, 22, 0, 0, tzinfo=UTC)
 NOWHERE = Place(point=None, zone="test", address=None, cameras=())
@@ -90,8 +90,11 @@ class StationRig:
         model: ModelSetup | None = None,
         rules: dict[str, ClassRule] | None = None,
         enabled: bool = True,
+        outlets: Outlets | None = None,
+        clock: WorldClock | None = None,
     ) -> None:
-        self.clock = WorldClock()
+        """outlets: None keeps what leaves in `kept`."""
+        self.clock = clock or WorldClock()
         self.kept = Kept()
         self.calibrations = Uncalibrated()
         self.station = Station(
@@ -103,7 +106,7 @@ class StationRig:
             rules or {"loud": loud_rule(LOUD_DB, 0.5, hold_s=2.0)},
             AlertFactory("site", "gw", "test-boot"),
             self.calibrations,
-            self.kept,
+            outlets or self.kept,
             self.clock,
         )
         self.links: dict[str, SensorLink] = {}
