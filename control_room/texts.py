@@ -65,6 +65,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 
 def text(key: str, language: str, **values: object) -> str:
     """The text of a key in "en" or "nl". Raises KeyError, ValueError for what does not exist."""
+    if language not in LANGUAGES:
+        raise ValueError(f"language {language!r}: one of {', '.join(LANGUAGES)}")
     return _TEXTS[key][LANGUAGES.index(language)].format(**values)
 
 
