@@ -2,7 +2,7 @@
 
 Each port is a stable name (a symbolic link) in one directory; unplugging takes pty and name away, plugging in
 makes a new pty, perhaps under another name. Like a cable, a port that nobody has open loses what is sent.
-Flat out, no byte is lost: the simulated time waits until every port has been opened and what was sent is read.
+Flat out, the simulated time waits until every port is open and takes what is sent, as fast as it is read.
 """
 
 from __future__ import annotations

@@ -168,6 +168,15 @@ class Scenario:
                     f"there is no sensor {serial}", where=self.name, hint=f"Sensors are {', '.join(serials)}."
                 )
 
+    @property
+    def title(self) -> str:
+        """What happens in it, in English; its name if it does not say."""
+        return self.about_in("en")
+
+    def about_in(self, language: str) -> str:
+        """What happens in it, in "en" or "nl"; its name if it does not say."""
+        return dict(self.about).get(language, self.name)
+
     def targets(self, serial: str) -> tuple[str, ...]:
         """The serial numbers that `serial` (which may be "*") stands for."""
         if serial == EVERY_SENSOR:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
@@ -63,6 +64,18 @@ _ACTIONS: dict[str, type[Action]] = {
     "skew": Skew,
 }
 _MAX_SKEW_PPM = 1000.0
+_LONGEST_S = 7 * 86400.0
+# What a sensor may say of itself, and what is safe as the name of a port.
+_SERIAL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,23}")
+# Bounds of numbers that an action may give; all others only must not be negative.
+_BOUNDS = {
+    **{field.name: (0.0, 1.0) for field in fields(FaultRates)},
+    "ppm": (-_MAX_SKEW_PPM, _MAX_SKEW_PPM),
+    "level_db": (0.0, 160.0),
+    "frequency_hz": (50.0, 10_000.0),
+    "stability_db": (0.0, 60.0),
+    "distortion_percent": (0.0, 100.0),
+}
 _LANGUAGES = ("en", "nl")
 
 
@@ -84,7 +97,7 @@ def parse_scenario(name: str, text: str) -> Scenario:
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"not TOML: {error}") from error
     _known_keys(table, ("seed", "duration_s", "about", "sensor", "sound", "action"), "the file")
-    duration_s = _number(table.get("duration_s"), "duration_s", "the file", low=0.0)
+    duration_s = _number(table.get("duration_s"), "duration_s", "the file", low=0.0, high=_LONGEST_S)
     about = table.get("about", {})
     if not isinstance(about, dict):
         raise ScenarioError("about is a table with en and nl", where="the file")
@@ -105,7 +118,7 @@ def _sensors(tables: Iterable[tuple[dict[str, Any], str]]) -> tuple[SensorScript
     for table, where in tables:
         _known_keys(table, ("serial", "bed", "skew_ppm", "mic_error_db", "count"), where)
         script = SensorScript(
-            serial=_text(table.get("serial"), "serial", where),
+            serial=_serial(table.get("serial"), "serial", where),
             bed=_words(table.get("bed", []), "bed", where),
             skew_ppm=_number(
                 table.get("skew_ppm", 0), "skew_ppm", where, low=-_MAX_SKEW_PPM, high=_MAX_SKEW_PPM
@@ -119,7 +132,7 @@ def _sensors(tables: Iterable[tuple[dict[str, Any], str]]) -> tuple[SensorScript
 
 def _sound(table: dict[str, Any], where: str, duration_s: float) -> SoundPlayed:
     _known_keys(table, ("at_s", "play", "heard_by", "every_s"), where)
-    play = _words(table.get("play"), "play", where)
+    play = _words(table.get("play", []), "play", where)
     heard_by = table.get("heard_by")
     if not play or not isinstance(heard_by, dict) or not heard_by:
         raise ScenarioError(
@@ -133,7 +146,7 @@ def _sound(table: dict[str, Any], where: str, duration_s: float) -> SoundPlayed:
         heard_by=tuple(
             (serial, _number(gain, serial, where, low=-80, high=80)) for serial, gain in heard_by.items()
         ),
-        every_s=_number(table.get("every_s", 0), "every_s", where, low=0.0),
+        every_s=_number(table["every_s"], "every_s", where, low=1.0) if "every_s" in table else 0.0,
     )
 
 
@@ -163,15 +176,9 @@ def _value(field: Field[Any], value: Any, where: str) -> Any:
             raise ScenarioError(f"{field.name} is true or false", where=where)
         return value
     if field.type == "str":
-        return _text(value, field.name, where)
-    if field.name in _PROBABILITIES:
-        return _number(value, field.name, where, low=0.0, high=1.0)
-    if field.name == "ppm":
-        return _number(value, field.name, where, low=-_MAX_SKEW_PPM, high=_MAX_SKEW_PPM)
-    return _number(value, field.name, where, low=0.0)
-
-
-_PROBABILITIES = frozenset(field.name for field in fields(FaultRates))
+        return _serial(value, "port", where) if field.name == "port" else _text(value, field.name, where)
+    low, high = _BOUNDS.get(field.name, (0.0, math.inf))
+    return _number(value, field.name, where, low=low, high=high)
 
 
 def _tables(table: dict[str, Any], key: str) -> list[tuple[dict[str, Any], str]]:
@@ -212,6 +219,13 @@ def _text(value: Any, name: str, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise ScenarioError(f"{name} is text", where=where)
     return value
+
+
+def _serial(value: Any, name: str, where: str) -> str:
+    text = _text(value, name, where)
+    if not _SERIAL.fullmatch(text):
+        raise ScenarioError(f"{name} is {text!r}, it may have 1 to 24 of A-Z a-z 0-9 . _ -", where=where)
+    return text
 
 
 def _words(value: Any, name: str, where: str) -> tuple[str, ...]:

@@ -113,22 +113,24 @@ class SimulatedSensor:
     @property
     def due_s(self) -> float:
         """When `advance` will next have something; infinity while it is without power."""
-        if self._outbox:
-            return self._outbox[0][0]
-        return self._hop_end_s() if self._powered else float("inf")
+        times = [t_s for t_s, _message in self._outbox]
+        if self._powered:
+            times.append(self._hop_end_s())
+        return min(times, default=float("inf"))
 
     def advance(self, until_s: float) -> list[tuple[float, bytes]]:
         """Live until `until_s`, inclusive; what it put on the line, each with its time."""
-        sent = self._flush()
-        while self._powered and self._hop_end_s() <= until_s:
-            self._end_hop(self._hop_end_s())
-            sent += self._flush()
+        sent: list[tuple[float, bytes]] = []
+        while (due_s := self.due_s) <= until_s:
+            if self._powered and self._hop_end_s() <= due_s:
+                self._end_hop(due_s)
+            sent += self._send_until(due_s)
         return sent
 
     def receive(self, data: bytes, now_s: float) -> None:
         """Take bytes from the gateway; the answer comes out of the next `advance`."""
         for item in self._requests.feed(data):
-            if self._powered and isinstance(item, Frame):
+            if self._powered and now_s >= self._booted_s and isinstance(item, Frame):
                 self._answer(parse(item), now_s)
 
     def switch_off(self) -> None:
@@ -147,7 +149,7 @@ class SimulatedSensor:
         self._hop_index = 0
         self._overloads = 0
         self._tone_hops = 0
-        self._hop_started_s = now_s
+        self._booted_s = self._hop_started_s = now_s
         self._outbox = [(now_s, self.hello)]
 
     def set_skew(self, skew_ppm: float) -> None:
@@ -225,10 +227,12 @@ class SimulatedSensor:
             averaging_ms=round(CALIBRATION_AVERAGING_S * 1000),
         )
 
-    def _flush(self) -> list[tuple[float, bytes]]:
-        """Encode what is waiting and put it on the line."""
+    def _send_until(self, until_s: float) -> list[tuple[float, bytes]]:
+        """Encode what is waiting for a time until then and put it on the line."""
         sent = []
-        for t_s, message in self._outbox:
+        due = [waiting for waiting in self._outbox if waiting[0] <= until_s]
+        self._outbox = [waiting for waiting in self._outbox if waiting[0] > until_s]
+        for t_s, message in due:
             kind, payload = pack(message)
             encoded = encode_frame(Frame(kind, 0, 0, self._epoch, self._seq, payload))
             self._seq = (self._seq + 1) & _U32
@@ -236,5 +240,4 @@ class SimulatedSensor:
             data = self.line.carry(encoded)
             if data:
                 sent.append((t_s, data))
-        self._outbox.clear()
         return sent
