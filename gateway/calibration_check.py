@@ -8,14 +8,14 @@ table 2), and an offset that a healthy microphone can have.
 from __future__ import annotations
 
 import math
-import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from dsp.calibration import tone_offset_db
 from firmware_bridge.messages import CalibrationReport
+from gateway.phrases import Language, Phrase, fill
 
 NOMINAL_LEVELS_DB = (94.0, 114.0)
 NOMINAL_FREQUENCY_HZ = 1000.0
@@ -39,7 +39,7 @@ class RefusalReason(Enum):
     TOO_SHORT = "too_short"
 
 
-_REFUSALS: dict[RefusalReason, dict[str, str]] = {
+_REFUSALS: dict[RefusalReason, Phrase] = {
     RefusalReason.NO_TONE: {
         "en": "no calibrator tone is heard. Put the calibrator on the microphone and switch it on",
         "nl": "geen kalibratortoon gehoord. Zet de kalibrator op de microfoon en schakel hem in",
@@ -80,10 +80,9 @@ class Refused:
     reason: RefusalReason
     value: float = 0.0
 
-    def text(self, language: str) -> str:
+    def text(self, language: Language) -> str:
         """What is wrong and what to do, in "nl" or "en"."""
-        text = _REFUSALS[self.reason][language].format(value=self.value)
-        return re.sub(r"(\d)\.(\d)", r"\1,\2", text) if language == "nl" else text
+        return fill(_REFUSALS[self.reason], language, value=self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +141,27 @@ def _newest_stretch(reports: Sequence[CalibrationReport], hop_s: float) -> list[
     So a calibrator that was still being seated does not spoil what came after.
     """
     used: list[CalibrationReport] = []
-    for report in reversed(reports):
-        if used and (used[0].hop_index - report.hop_index) * hop_s > LONGEST_PAUSE_S:
-            break
+    for report in _without_pause(reports, hop_s):
         used.insert(0, report)
         if _span_s(used, hop_s) >= MIN_SPAN_S:
             break
     return used
+
+
+def stretch_s(reports: Sequence[CalibrationReport], hop_s: float) -> float:
+    """How long the tone has lasted up to the last report without a pause."""
+    unbroken = list(_without_pause(reports, hop_s))
+    return _span_s(unbroken[::-1], hop_s) if unbroken else 0.0
+
+
+def _without_pause(reports: Sequence[CalibrationReport], hop_s: float) -> Iterator[CalibrationReport]:
+    """From the last report back to the pause before its stretch."""
+    later: CalibrationReport | None = None
+    for report in reversed(reports):
+        if later is not None and (later.hop_index - report.hop_index) * hop_s > LONGEST_PAUSE_S:
+            return
+        yield report
+        later = report
 
 
 def _span_s(reports: Sequence[CalibrationReport], hop_s: float) -> float:

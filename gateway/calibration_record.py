@@ -13,7 +13,7 @@ DRIFT_LIMIT_DB = 0.5
 
 
 class CalibratorReference(Struct, frozen=True, kw_only=True):
-    """What the sensor was held against. level_db: SPL that the calibrator makes; the rest is on its papers."""
+    """What the sensor was held against. level_db: SPL that the calibrator makes; the rest as on paper."""
 
     level_db: float
     calibrator_serial: str | None = None
