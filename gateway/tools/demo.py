@@ -1,8 +1,8 @@
 """`agw demo`: the whole route on this machine, without hardware.
 
-An embedded broker, simulated sensors on pseudo-terminals fed with captures of really recorded sound, the gateway
-as it runs in the field, and the control room's tail of alerts. Nothing outside this machine is reached, and
-everything it makes lies in one temporary folder.
+An embedded broker, simulated sensors on pseudo-terminals fed with captures of really recorded sound, the
+gateway as it runs in the field, and the control room's tail of alerts. Nothing outside this machine is reached,
+and everything it makes lies in one temporary folder.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pathlib import Path
 
 from firmware_bridge.simulator.pty_port import PtyPorts
 from firmware_bridge.simulator.scenario import Scenario
-from firmware_bridge.simulator.world import SimulatedWorld
 from gateway.app import App, follow_log_to_stderr
 from gateway.embedded_broker import EmbeddedBroker
 from gateway.exit_codes import ExitCode
 from gateway.settings_load import parse_settings
-from gateway.tools.simulate import load_library, load_scenario
+from gateway.tools.simulate import load_library, load_scenario, make_world
+from gateway.tools.until_stopped import until_stopped
 from gateway.tools.watch import Watcher
 
-_AFTERMATH_S = 8.0
+_BEFORE_THE_END_S = 1.0
 _LOOK_S = 0.2
 
 _TEXTS = {
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="another course of the same scenario")
     parser.add_argument("--lang", choices=("nl", "en"), default="en", help="language of the lines")
     parser.add_argument("--json", action="store_true", help="alerts as JSON, as they came over the broker")
-    parser.add_argument("--until-alerts", type=int, metavar="N", help="end once N alerts were raised and cleared")
+    parser.add_argument("--until-alerts", type=int, metavar="N", help="end once N alerts are cleared")
     parser.add_argument("--verbose", action="store_true", help="the gateway's own log as well")
 
 
@@ -69,22 +69,20 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger().addHandler(logging.NullHandler())
     scenario = load_scenario(args.scenario, seed=args.seed)
     with tempfile.TemporaryDirectory(prefix="agw-demo-") as folder, EmbeddedBroker() as broker:
-        ports = PtyPorts(SimulatedWorld(scenario, load_library(), epoch=int(time.time())), Path(folder))
-        settings = parse_settings(_settings(scenario, broker.port, Path(folder)), Path(folder) / "gateway.toml")
-        app = App(settings)
+        ports = PtyPorts(make_world(scenario, load_library()), Path(folder))
+        text = _settings(scenario, broker.port, Path(folder))
+        app = App(parse_settings(text, Path(folder) / "gateway.toml"))
         watcher = Watcher(broker.url, args.lang, sys.stdout, as_json=args.json)
         watcher.start()
         try:
             app.start()
             ports.start()
-            _say(words["broker"].format(url=broker.url))
-            _say(words["sensors"].format(count=len(scenario.sensors), name=scenario.name, title=scenario.title))
-            _say(_model_line(app, words))
-            _say(words["stop"])
-            _follow(app, ports, watcher, args.until_alerts, begun_s, words)
+            _introduce(app, broker, scenario, args.lang)
+            ends_s = time.monotonic() + scenario.duration_s - _BEFORE_THE_END_S
+            _follow(app, watcher, ends_s, args.until_alerts, begun_s, words)
         finally:
-            ports.stop()
             app.stop()
+            ports.stop()
             watcher.stop()
         _say(words["done"].format(starts=watcher.starts, ends=watcher.ends, folder=folder))
         if app.failure is not None:
@@ -95,22 +93,28 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _introduce(app: App, broker: EmbeddedBroker, scenario: Scenario, language: str) -> None:
+    words = _TEXTS[language]
+    about = scenario.about_in(language)
+    _say(words["broker"].format(url=broker.url))
+    _say(words["sensors"].format(count=len(scenario.sensors), name=scenario.name, title=about))
+    _say(_model_line(app, words))
+    _say(words["stop"])
+
+
 def _follow(
-    app: App, ports: PtyPorts, watcher: Watcher, until_alerts: int | None, begun_s: float, words: dict[str, str]
+    app: App, watcher: Watcher, ends_s: float, until_alerts: int | None, begun_s: float, words: dict[str, str]
 ) -> None:
+    """Until the scenario is nearly over (its ports vanish with it), enough alerts are cleared, or Ctrl-C."""
     first_told = False
-    scenario_over_s: float | None = None
-    while not app.ended.is_set():
-        if watcher.starts and not first_told:
-            first_told = True
-            _say(words["first"].format(seconds=time.monotonic() - begun_s))
-        if until_alerts is not None and watcher.ends >= until_alerts:
-            return
-        if not ports.running:
-            scenario_over_s = scenario_over_s or time.monotonic()
-            if time.monotonic() - scenario_over_s > _AFTERMATH_S:
+    with until_stopped() as stopping:
+        while not (app.ended.is_set() or stopping.is_set()) and time.monotonic() < ends_s:
+            if watcher.starts and not first_told:
+                first_told = True
+                _say(words["first"].format(seconds=time.monotonic() - begun_s))
+            if until_alerts is not None and watcher.ends >= until_alerts:
                 return
-        ports.wait(_LOOK_S)
+            stopping.wait(_LOOK_S)
 
 
 def _settings(scenario: Scenario, broker_port: int, folder: Path) -> str:
@@ -122,7 +126,7 @@ def _settings(scenario: Scenario, broker_port: int, folder: Path) -> str:
     )
     return (
         f'[gateway]\nsite = "demo"\nid = "gw-demo"\nstatus = "Exercise"\ndata_dir = "{folder}/data"\n'
-        f"[broker]\nhost = \"127.0.0.1\"\nport = {broker_port}\nkeep_alive_s = 10\n{sensors}"
+        f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\nkeep_alive_s = 10\n{sensors}'
     )
 
 

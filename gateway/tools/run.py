@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 from pathlib import Path
 
 from gateway.app import App, follow_log_to_stderr
 from gateway.exit_codes import ExitCode
 from gateway.settings_load import DEFAULT_SETTINGS_PATH, load_settings
+from gateway.tools.until_stopped import until_stopped
 
 _LOOK_S = 0.5
 
@@ -24,16 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     loaded = load_settings(args.settings)
     follow_log_to_stderr(loaded.values.log.level)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
     app = App(loaded)
-    app.start()
-    try:
-        while not (stopping.is_set() or app.ended.is_set()):
-            stopping.wait(_LOOK_S)
-    finally:
-        app.stop()
+    with until_stopped() as stopping:
+        try:
+            app.start()
+            while not (stopping.is_set() or app.ended.is_set()):
+                stopping.wait(_LOOK_S)
+        finally:
+            app.stop()
     if app.failure is not None:
         print(f"agw run: ended by {app.failure!r}", file=sys.stderr)
         return ExitCode.FAILED
