@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
     """The one table of exit codes; `agw --help` prints it."""
 
     OK = 0
-    FAILED = 1
+    FOUND = 1
     USAGE = 2
     UNAVAILABLE = 3
     FAILED = 70
@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
 
 MEANING: Mapping[ExitCode, str] = {
     ExitCode.OK: "done, and nothing is wrong",
-    ExitCode.FAILED: "done, and something is wrong: a check failed, a file was bad, a calibration was refused",
+    ExitCode.FOUND: "done, and something is wrong: a check failed, a file was bad, a calibration was refused",
     ExitCode.USAGE: "the command line or the settings are wrong",
     ExitCode.UNAVAILABLE: "something needed could not be used: a port, the broker, a file, the model",
     ExitCode.FAILED: "the program itself failed; a service manager starts it anew",

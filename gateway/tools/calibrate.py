@@ -79,13 +79,13 @@ def run(args: argparse.Namespace) -> int:
     verdict = _listen(session, _ports(loaded, args.port), args.for_s, language)
     if isinstance(verdict, Refused):
         print(say("refused", language, why=verdict.text(language)))
-        return ExitCode.FAILED
+        return ExitCode.FOUND
     assert session.hello is not None
     record = _record(args, sensor, verdict, session.hello.full_scale_db, store)
     _explain(record, verdict, language)
     if not (args.yes or _agreed(language)):
         print(say("not_stored", language))
-        return ExitCode.FAILED
+        return ExitCode.FOUND
     store.append(record)
     print(say("stored", language, id=record.calibration_id, valid_from=record.valid_from_utc))
     return ExitCode.OK

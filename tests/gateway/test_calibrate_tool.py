@@ -126,7 +126,7 @@ def test_a_bad_tone_is_refused_and_nothing_stored(
     why: str,
 ) -> None:
     with sensor(settings, calibrator):
-        assert calibrate(settings, "--yes", *arguments) == ExitCode.FAILED
+        assert calibrate(settings, "--yes", *arguments) == ExitCode.FOUND
     assert records(settings) == ()
     refused = capsys.readouterr().out.splitlines()[-1]
     assert refused.startswith("Refused: ")
@@ -142,7 +142,7 @@ def test_it_asks_before_it_stores(
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     with sensor(settings, tone()):
         code = calibrate(settings, "--lang", language)
-    assert code == (ExitCode.OK if stored else ExitCode.FAILED)
+    assert code == (ExitCode.OK if stored else ExitCode.FOUND)
     assert len(records(settings)) == stored
 
 

@@ -33,7 +33,7 @@ def install_tool(monkeypatch: pytest.MonkeyPatch, outcome: int | BaseException) 
     ("outcome", "code", "message"),
     [
         (0, ExitCode.OK, ""),
-        (1, ExitCode.FAILED, ""),
+        (1, ExitCode.FOUND, ""),
         (
             GatewayError("port is busy", where="/dev/ttyX", hint="Close the other program"),
             ExitCode.UNAVAILABLE,
