@@ -139,14 +139,17 @@ def equalise(windows: Windows, gain_db: Floats) -> Windows:
 
 
 def random_paths(count: int, rng: np.random.Generator) -> Floats:
-    """Random gains (count, BAND_COUNT), dB: a smooth curve, sometimes a low-pass, sometimes a high-pass."""
+    """Random gains (count, BAND_COUNT), dB: a smooth curve, sometimes a low-pass, sometimes a high-pass.
+
+    The curve is gentle: sensors are flat, and the tilt of a voice's spectrum is what tells its effort.
+    """
     octave = np.log2(BAND_CENTRES_HZ / 50.0)
-    nodes_db = rng.normal(0.0, 3.0, (count, 5)) + rng.normal(0.0, 1.5, (count, 1)) * np.arange(-2, 3)
+    nodes_db = rng.normal(0.0, 1.5, (count, 5)) + rng.normal(0.0, 0.6, (count, 1)) * np.arange(-2, 3)
     place = octave / octave[-1] * 4.0
     left = np.minimum(place.astype(int), 3)
     gain_db = nodes_db[:, left] * (1.0 - (place - left)) + nodes_db[:, left + 1] * (place - left)
-    low_pass_hz = np.where(rng.random(count) < 0.25, 10.0 ** rng.uniform(3.1, 3.85, count), 1e6)
-    high_pass_hz = np.where(rng.random(count) < 0.25, 10.0 ** rng.uniform(1.9, 2.6, count), 1.0)
+    low_pass_hz = np.where(rng.random(count) < 0.15, 10.0 ** rng.uniform(3.3, 3.85, count), 1e6)
+    high_pass_hz = np.where(rng.random(count) < 0.2, 10.0 ** rng.uniform(1.9, 2.6, count), 1.0)
     slope_db = rng.uniform(6.0, 48.0, (count, 1))
     gain_db -= slope_db * np.maximum(np.log2(BAND_CENTRES_HZ / low_pass_hz[:, np.newaxis]), 0.0)
     gain_db -= slope_db / 2 * np.maximum(np.log2(high_pass_hz[:, np.newaxis] / BAND_CENTRES_HZ), 0.0)

@@ -8,17 +8,20 @@ Thresholds follow from a rate of alarms.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation import Scored, clip_group, negative_clips
+from dsp.layout import HOP_S
+from gateway.decision_rules import DEFAULT_RULES
+from training.evaluation import Scored, negative_clips
 from training.labels import LABELS, POSITIVES
-from training.metrics import threshold_at
+from training.metrics import Group, group_of, threshold_at
 from training.sampler import RECENT_HOPS
 
 PRIOR = 0.1
-THRESHOLD_PER_HOUR = 2.5
+THRESHOLD_PER_HOUR = 5.0
 _SCALE_BOUNDS = (0.3, 3.0)
 
 
@@ -48,11 +51,32 @@ def fit_calibration(with_logits: list[Scored]) -> Calibration:
 
 
 def thresholds_of(scored: list[Scored], per_hour: float = THRESHOLD_PER_HOUR) -> dict[str, float]:
-    """By positive label, the threshold with `per_hour` alarms on the negative clips; 0.5 without any."""
+    """By positive label, the threshold at which the default rules raise `per_hour` alarms on negative clips.
+
+    0.5 where there are no negatives.
+    """
     negatives = negative_clips(scored)
     if not negatives:
         return dict.fromkeys(POSITIVES, 0.5)
-    return {label: threshold_at(clip_group(negatives, label), per_hour) for label in POSITIVES}
+    return {label: threshold_at(decision_group(negatives, label), per_hour) for label in POSITIVES}
+
+
+def decision_group(scored: list[Scored], label: str) -> Group:
+    """Each clip by the highest threshold at which the default rule for a label would raise an event."""
+    rule, column = DEFAULT_RULES[label], LABELS.index(label)
+    needed, of = max(1, ceil(rule.required_s / HOP_S)), max(1, round(rule.window_s / HOP_S))
+    return group_of(
+        [raising_score(one.scores[:, column], needed, of) for one in scored],
+        [one.item.sources[0] for one in scored],
+        [one.item.dur_s for one in scored],
+    )
+
+
+def raising_score(scores: NDArray[np.float32], needed: int, of: int) -> float:
+    """The highest threshold at which `needed` of some `of` successive windows are evidence; scores: (n,)."""
+    padded = np.concatenate([np.zeros(of - 1, dtype=np.float32), scores])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, of)
+    return float(np.partition(windows, of - needed, axis=1)[:, of - needed].max())
 
 
 def _windows_on(items: list[Scored], column: int) -> NDArray[np.float32]:

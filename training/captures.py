@@ -72,6 +72,9 @@ EVENTS: dict[str, tuple[float, int]] = {
     "wind": (62.0, 0),
     "other": (72.0, 0),
 }
+#: Places where a sensor might stand; other ambience (sea, snow, caves) is for the silence test alone.
+QUIET_BEDS = ("cyberooh_ambient_harbor_night", "fs_237161", "fs_209804")
+BUSY_BEDS = ("cyberooh_ambient_city_soft", "cyberooh_ambient_park_city", "cyberooh_ambient_fountain_plaza")
 DEMO_BEDS = 2
 DEMO_BED_S = 40.0
 
@@ -180,9 +183,13 @@ def _events(studio: Studio, groups: dict[str, list[list[Clip]]], *, demo: bool) 
 
 
 def _beds(groups: dict[str, list[list[Clip]]]) -> tuple[list[list[Clip]], list[list[Clip]]]:
-    """Ambience of at least five seconds, in two halves: one is played quiet, the other busy."""
+    """Quiet and busy beds: the named ones, and where the data have none of them any long enough ambience."""
     long_enough = [clips for clips in groups["ambience"] if clips[0].dur_s >= 5.0]
-    return long_enough[0::2], long_enough[1::2]
+    quiet, busy = (
+        [clips for name in names for clips in long_enough if clips[0].source_id == name]
+        for names in (QUIET_BEDS, BUSY_BEDS)
+    )
+    return quiet or long_enough[0::2], busy or long_enough[1::2]
 
 
 def _at_level(samples: Samples, spl_db: float) -> Samples:

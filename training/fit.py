@@ -28,7 +28,7 @@ class Schedule:
     steps: int = 3000
     batch: int = 256
     peak_rate: float = 2e-3
-    mine_at: tuple[float, ...] = (0.35, 0.7)
+    mine_at: tuple[float, ...] = (0.4,)
     seed: int = 1
 
 

@@ -72,8 +72,8 @@ def plan(clips: Sequence[Clip], count: int, responses: int, rng: np.random.Gener
             snr_db=float(rng.uniform(*SNR_RANGE_DB)),
             onset_s=float(rng.uniform(0.5, 3.0)),
             bed_start=float(rng.random()),
-            nodes_db=tuple(float(node) for node in rng.normal(0.0, 3.0, 8)),
-            low_pass_hz=float(rng.uniform(1500.0, 8000.0)) if rng.random() < 0.2 else 8000.0,
+            nodes_db=tuple(float(node) for node in rng.normal(0.0, 1.5, 8)),
+            low_pass_hz=float(rng.uniform(2500.0, 8000.0)) if rng.random() < 0.12 else 8000.0,
             response=int(rng.integers(responses)) if responses and rng.random() < 0.4 else None,
         )
         for _ in range(count)

@@ -84,7 +84,9 @@ def card(facts: Mapping[str, Any], results: Mapping[str, Any] | None) -> str:
         *_figures(results),
         "",
         "## Thresholds",
-        "From the tune part, each class at 2.5 false alarms an hour on its negatives: "
+        "From the part `tune`: where the default decision rules raise 5 alarms an hour of hard negatives in "
+        "each "
+        "class (clips that each hold such a sound; a street has minutes of them a day): "
         + ", ".join(f"{label} {value}" for label, value in facts["thresholds"].items())
         + ". The probabilities are calibrated for one window in ten holding the sound; in a street it is far "
         "less.",

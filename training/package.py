@@ -56,8 +56,8 @@ def description(facts: Mapping[str, Any]) -> str:
         "]",
         f"positives = {json.dumps(facts['positives'])}",
         "",
-        "# A score above this begins to count; from the tune part, at 2.5 false alarms an hour on its "
-        "negatives.",
+        "# on_score by class: where the default rules raise 5 alarms an hour on the hard negatives of the "
+        "part tune.",
         "[thresholds]",
         *(f"{label} = {value}" for label, value in facts["thresholds"].items()),
         "",

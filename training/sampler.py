@@ -106,29 +106,38 @@ class Sampler:
     def _make_pools(
         self, hardness: NDArray[np.float64] | None
     ) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        """By target: item numbers and their cumulative chances, even over data sets and sources."""
-        of_source: Counter[tuple[str, str]] = Counter()
-        of_dataset: Counter[tuple[str, str]] = Counter()
+        """By pool: item numbers and their cumulative chances.
+
+        A data set comes as often as the square root of its hops says, and within it a source likewise: many
+        recordings count more than long ones, and no single set makes up a class.
+        """
+        of_source: Counter[tuple[str, str, str]] = Counter()
         members: dict[str, list[int]] = defaultdict(list)
         for number, item in enumerate(self._store.items):
-            of_source[item.target, item.sources[0]] += item.count
-            of_dataset[item.target, item.dataset] += item.count
+            of_source[item.target, item.dataset, item.sources[0]] += item.count
             members[item.target].append(number)
             if item.target not in POSITIVES:
                 members[_negatives_of(item.dataset)].append(number)
+        of_dataset: Counter[tuple[str, str]] = Counter()
+        roots: dict[tuple[str, str], float] = defaultdict(float)
+        for (target, dataset, _source), hops in of_source.items():
+            of_dataset[target, dataset] += hops
+            roots[target, dataset] += np.sqrt(hops)
+        chances = np.array(
+            [
+                item.count
+                / np.sqrt(of_source[item.target, item.dataset, item.sources[0]])
+                / roots[item.target, item.dataset]
+                * np.sqrt(of_dataset[item.target, item.dataset])
+                for item in self._store.items
+            ]
+        )
+        if hardness is not None:
+            chances = chances * hardness
         pools = {}
-        for target, numbers in members.items():
-            chance = np.array(
-                [
-                    item.count
-                    / np.sqrt(of_source[item.target, item.sources[0]])
-                    / np.sqrt(of_dataset[item.target, item.dataset])
-                    for item in (self._store.items[n] for n in numbers)
-                ]
-            )
-            if hardness is not None:
-                chance = chance * hardness[numbers]
-            pools[target] = (np.array(numbers), np.cumsum(chance) / chance.sum())
+        for pool, numbers in members.items():
+            chance = chances[numbers]
+            pools[pool] = (np.array(numbers), np.cumsum(chance) / chance.sum())
         return pools
 
     def _draw_names(self, weights: Mapping[str, float], count: int) -> list[str]:

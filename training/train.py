@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from training import store as features
-from training.calibrate import fit_calibration, thresholds_of
-from training.evaluation import Scored, class_figures
+from training.calibrate import THRESHOLD_PER_HOUR, decision_group, fit_calibration, thresholds_of
+from training.evaluation import Scored, class_figures, clips_for
 from training.fit import Schedule, logits_of, train
-from training.labels import LABELS
+from training.labels import LABELS, POSITIVES
+from training.metrics import detection
 from training.network import Net
 from training.store import Item, Store
 
@@ -70,8 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     with_logits = scored_items(net, store, of_tune)
     calibration = fit_calibration(with_logits)
     scored = [Scored(one.item, calibration.scores(one.scores), one.active) for one in with_logits]
+    thresholds = thresholds_of(scored)
     tuned = {
-        "thresholds": thresholds_of(scored),
+        "thresholds": thresholds,
+        "alarms_per_hour": THRESHOLD_PER_HOUR,
+        "raised": {
+            label: detection(decision_group(clips_for(scored, label), label), thresholds[label])
+            for label in POSITIVES
+        },
         "steps": args.steps,
         "train": data_summary(of_train),
         "tune": {
@@ -83,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.save(net.state_dict(), args.out / "net.pt")
     np.savez(args.out / "calibration.npz", scale=calibration.scale, bias=calibration.bias)
     (args.out / "tuned.json").write_text(json.dumps(tuned, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({"thresholds": tuned["thresholds"], "tune": tuned["tune"]}, indent=1))
+    print(json.dumps({name: tuned[name] for name in ("thresholds", "raised", "tune")}, indent=1))
     return 0
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from training.calibrate import raising_score
 from training.metrics import (
     alarm_count,
     alarms_per_hour,
@@ -53,3 +54,17 @@ def test_alarms_close_together_are_one() -> None:
     assert alarm_count(above, hold_hops=24) == 2
     assert alarm_count(above, hold_hops=1) == 3
     assert alarm_count(np.zeros(0, dtype=bool), 24) == 0
+
+
+@pytest.mark.parametrize(
+    ("scores", "needed", "of", "expected"),
+    [
+        ([0.1, 0.9, 0.2], 1, 3, 0.9),
+        ([0.9, 0.1, 0.8, 0.7], 2, 2, 0.7),
+        ([0.9, 0.1, 0.8, 0.7], 2, 3, 0.8),
+        ([0.9, 0.1, 0.8, 0.7], 3, 3, 0.1),
+        ([0.9], 2, 4, 0.0),
+    ],
+)
+def test_the_score_at_which_a_rule_raises(scores: list[float], needed: int, of: int, expected: float) -> None:
+    assert raising_score(np.array(scores, dtype=np.float32), needed, of) == pytest.approx(expected)
