@@ -19,7 +19,7 @@ from control_room.changes import (
     SensorRemoved,
     Step,
 )
-from control_room.texts import known, text
+from control_room.texts import text
 from gateway.contract.types import Place
 from gateway.contract.vocabulary import ClockState, Lane, Presence, SensorState, Severity, Status
 from gateway.contract.words import (
@@ -28,6 +28,7 @@ from gateway.contract.words import (
     end_reason_word,
     mode_word,
     phase_word,
+    reason_word,
     sensor_state_word,
     severity_word,
     status_word,
@@ -87,7 +88,7 @@ def gateway_line(change: GatewayChange, now: datetime, style: Style) -> str:
     status, language = change.status, style.language
     online = status.state is Presence.ONLINE
     word = text("online" if online else "offline", language)
-    remarks = [known(status.reason, language)]
+    remarks = [_reason(status.reason, language)]
     if not online and change.sensors:
         remarks.append(text("not_heard", language, count=change.sensors))
     told = f"  {text('gateway', language):<7}  {status.site}/{status.gateway}  {word}"
@@ -107,7 +108,7 @@ def sensor_line(change: SensorChange | SensorRemoved, now: datetime, style: Styl
         f"{word if good else word.upper()}"
     )
     reason = (
-        getattr(sensor.message, language) if sensor.message is not None else known(sensor.reason, language)
+        getattr(sensor.message, language) if sensor.message is not None else _reason(sensor.reason, language)
     )
     remarks = [reason, place_text(sensor.place, "")]
     if good and not sensor.calibrated:
@@ -205,3 +206,7 @@ def _state_line(now: datetime, told: str, remarks: list[str], style: Style) -> s
 
 def _line(*parts: str) -> str:
     return "  ".join(part for part in parts if part).rstrip()
+
+
+def _reason(reason: str | None, language: str) -> str:
+    return "" if reason is None else reason_word(reason, language)

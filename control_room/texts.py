@@ -34,9 +34,6 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "offline": ("OFFLINE", "NIET VERBONDEN"),
     "not_heard": ("its sensors are not heard: {count}", "sensoren ervan niet gehoord: {count}"),
     "bad": ("not understood, {count} so far", "niet begrepen, tot nu toe {count}"),
-    # Reasons of availability and status.
-    "stopped": ("stopped", "gestopt"),
-    "connection_lost": ("connection lost", "verbinding weggevallen"),
     # The line to the broker.
     "connecting": ("{where}: connecting", "{where}: bezig met verbinden"),
     "connected": ("{where}: connected, waiting for alerts", "{where}: verbonden, wacht op alarmen"),
@@ -53,8 +50,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "{where}: niet toegelaten ({detail}); controleer naam, wachtwoord en rechten; blijft proberen",
     ),
     "refused": (
-        "{where}: refused ({detail}); does it speak MQTT 5 on this port? trying on",
-        "{where}: geweigerd ({detail}); spreekt hij MQTT 5 op deze poort? blijft proberen",
+        "{where}: refused ({detail}); does this port speak MQTT 5, does it ask for TLS? trying on",
+        "{where}: geweigerd ({detail}); spreekt deze poort MQTT 5, vraagt hij TLS? blijft proberen",
     ),
     "lost": (
         "{where}: CONNECTION LOST ({detail}), no alerts can come in; trying on",
@@ -68,10 +65,3 @@ def text(key: str, language: str, **values: object) -> str:
     if language not in LANGUAGES:
         raise ValueError(f"language {language!r}: one of {', '.join(LANGUAGES)}")
     return _TEXTS[key][LANGUAGES.index(language)].format(**values)
-
-
-def known(key: str | None, language: str) -> str:
-    """The text of an open code if there is one, else the code as it came; "" for None."""
-    if key is None:
-        return ""
-    return text(key, language) if key in _TEXTS else key

@@ -89,8 +89,8 @@ TEXTS: Mapping[LinkPhase, Mapping[str, str]] = {
         "nl": "de broker laat ons niet toe: controleer gebruikersnaam, wachtwoord en rechten",
     },
     LinkPhase.REFUSED: {
-        "en": "the broker refuses the connection: check that it speaks MQTT 5 on this port",
-        "nl": "de broker weigert de verbinding: controleer of hij op deze poort MQTT 5 spreekt",
+        "en": "the broker refuses the connection: check that this port speaks MQTT 5, and what it asks of TLS",
+        "nl": "de broker weigert de verbinding: controleer of deze poort MQTT 5 spreekt en wat hij van TLS vraagt",
     },
     LinkPhase.LOST: {
         "en": "the connection to the broker is lost",

@@ -45,6 +45,7 @@ class MosquittoBroker:
         users: dict[str, str] | None = None,
         acl: str | None = None,
         keeps_state: bool = False,
+        speaks_tls: bool = False,
     ) -> None:
         """users: names with passwords (None: anybody); acl: an ACL file; keeps_state: over a restart."""
         self.port = free_port()
@@ -73,9 +74,11 @@ class MosquittoBroker:
         self._config = folder / "mosquitto.conf"
         self._config.write_text("\n".join(lines) + "\n")
 
+        self._scheme = "mqtts" if speaks_tls else "mqtt"
+
     @property
     def url(self) -> str:
-        return f"mqtt://{HOST}:{self.port}"
+        return f"{self._scheme}://{HOST}:{self.port}"
 
     @property
     def pid(self) -> int:
