@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 StationEvent = LinkEvent | PortChanged
 
+FAULT_AFTER_S = 1.0
 RETIRED = "retired"
 """Reason of a provisional name that is over: its retained messages are to be wiped."""
 
@@ -177,7 +178,11 @@ class Station:
         return self._model.model_id
 
     def faults(self, utc_of: Callable[[float], str]) -> list[Fault]:
-        """Ports that cannot be used now, with what to do; utc_of: monotonic seconds to the contract's UTC."""
+        """Ports that cannot be used, with what to do; utc_of: monotonic seconds to the contract's UTC.
+
+        What lasts less than a second (a cable that is moved to another port) is no fault to anybody.
+        """
+        settled_s = self._clock.monotonic_s() - FAULT_AFTER_S
         return [
             Fault(
                 code=f"port_{changed.state.value}",
@@ -186,7 +191,7 @@ class Station:
                 message=Text(en=_sentence(changed, "en"), nl=_sentence(changed, "nl")),
             )
             for changed in self.ports.values()
-            if changed.state not in _QUIET_PORT_STATES
+            if changed.state not in _QUIET_PORT_STATES and changed.now_s <= settled_s
         ]
 
     def stop(self) -> None:

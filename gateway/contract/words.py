@@ -50,6 +50,22 @@ SENSOR_STATE_WORDS = {
     "unbound": ("not bound to a place", "niet aan een plek gekoppeld"),
     "refused": ("refused", "geweigerd"),
 }
+REASON_WORDS = {
+    "not_seen": ("not heard since the start", "sinds de start niet gehoord"),
+    "port_closed": ("port gone", "poort weggevallen"),
+    "silent": ("nothing arrives", "er komt niets binnen"),
+    "garbled": ("nothing intact arrives", "er komt niets leesbaars binnen"),
+    "rebooted": ("rebooted", "opnieuw gestart"),
+    "swapped": ("another sensor in its place", "andere sensor op deze poort"),
+    "duplicate_serial": ("serial number in use already", "serienummer al in gebruik"),
+    "disabled": ("switched off in the settings", "uitgezet in de instellingen"),
+    "unknown_layout": ("sends an unknown layout", "stuurt een onbekende indeling"),
+    "too_fast": ("sends more than privacy allows", "stuurt meer dan de privacy toelaat"),
+    "refused": ("cannot be used as it is", "zo niet bruikbaar"),
+    "retired": ("no longer shown", "niet meer getoond"),
+    "stopped": ("stopped", "gestopt"),
+    "connection_lost": ("connection lost", "verbinding weggevallen"),
+}
 MODE_WORDS = {
     "full": ("levels and sounds", "niveau en geluidssoort"),
     "level_only": ("levels only", "alleen niveau"),
@@ -87,6 +103,11 @@ def end_reason_word(end_reason: str, language: str) -> str:
 
 def sensor_state_word(state: str, language: str) -> str:
     return _word(SENSOR_STATE_WORDS, state, language)
+
+
+def reason_word(reason: str, language: str) -> str:
+    """Of an availability or a gateway's status."""
+    return _word(REASON_WORDS, reason, language)
 
 
 def mode_word(mode: str, language: str) -> str:

@@ -1,8 +1,8 @@
 """`agw demo`: the whole route on this machine, without hardware.
 
 An embedded broker, simulated sensors on pseudo-terminals fed with captures of really recorded sound, the
-gateway as it runs in the field, and the control room's tail of alerts. Nothing outside this machine is reached,
-and everything it makes lies in one temporary folder.
+gateway as it runs in the field, and the control room's tail of alerts. Nothing outside this machine is
+reached, and everything it makes lies in one temporary folder.
 """
 
 from __future__ import annotations

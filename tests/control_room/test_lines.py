@@ -28,7 +28,7 @@ from control_room.lines import (
     printable,
     sensor_line,
 )
-from control_room.texts import LANGUAGES, known, text
+from control_room.texts import LANGUAGES, text
 from control_room.watcher import wants_colour
 from gateway.contract.examples import GATEWAY_HEALTH, GATEWAY_STATUS, PLACE, SENSOR_AVAILABILITY
 from gateway.contract.types import Alert, Clock, Text, replace
@@ -204,10 +204,8 @@ def test_colour_needs_a_terminal_and_nobody_who_minds(monkeypatch: pytest.Monkey
     assert not wants_colour(Terminal())
 
 
-def test_texts_exist_in_both_languages_and_unknown_codes_pass_through() -> None:
+def test_texts_exist_in_both_languages_and_others_are_refused() -> None:
     assert text("lost", "nl", where="w", detail="d").startswith("w: VERBINDING WEG (d)")
-    assert known("no_such_code", "nl") == "no_such_code"
-    assert known(None, "nl") == ""
     with pytest.raises(KeyError):
         text("no_such_key", "en")
     with pytest.raises(ValueError, match="fr"):

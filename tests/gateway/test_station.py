@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from firmware_bridge.events import LostReason, RefusedReason
 from firmware_bridge.simulator.scenario import (
     Faults,
     Plug,
@@ -18,6 +19,7 @@ from firmware_bridge.simulator.scenario import (
 from gateway.calibrated import AppliedCalibration
 from gateway.contract.encoding import encode
 from gateway.contract.instants import utc_seconds
+from gateway.contract.words import REASON_WORDS
 from tests.support.station_rig import EPOCH_UTC, StationRig, world_of
 
 A, B = "SIM-A", "SIM-B"
@@ -207,3 +209,8 @@ def test_the_same_world_gives_the_same_alerts() -> None:
         runs.append([encode(alert) for alert in rig.kept.alerts])
     assert runs[0]
     assert runs[0] == runs[1]
+
+
+def test_every_reason_for_losing_or_refusing_a_sensor_has_words_for_people() -> None:
+    for reason in (*LostReason, *RefusedReason):
+        assert reason.value in REASON_WORDS
