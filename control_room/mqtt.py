@@ -214,7 +214,7 @@ class Line:
             return
         try:
             handler(told)
-        except Exception as problem:  # noqa: BLE001 - the handler is not ours, and this is the thread's top
+        except Exception as problem:  # noqa: BLE001 - a thread's top; the handler is not ours
             self._broken = problem
             self._stopping.set()
 

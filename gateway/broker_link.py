@@ -89,8 +89,8 @@ TEXTS: Mapping[LinkPhase, Mapping[str, str]] = {
         "nl": "de broker laat ons niet toe: controleer gebruikersnaam, wachtwoord en rechten",
     },
     LinkPhase.REFUSED: {
-        "en": "the broker refuses the connection: check that this port speaks MQTT 5, and what it asks of TLS",
-        "nl": "de broker weigert de verbinding: controleer of deze poort MQTT 5 spreekt en wat hij van TLS vraagt",
+        "en": "the broker refuses the connection: does this port speak MQTT 5, does it ask for TLS?",
+        "nl": "de broker weigert de verbinding: spreekt deze poort MQTT 5, vraagt hij TLS?",
     },
     LinkPhase.LOST: {
         "en": "the connection to the broker is lost",
