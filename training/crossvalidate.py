@@ -1,6 +1,6 @@
 """Results by cross-validation: every clip of train and tune scored by a network that never heard its source.
 
-    python -m training.crossvalidate --features FOLDER --work FOLDER [--steps N] [--threads N]
+    python -m training.crossvalidate --features FOLDER --work FOLDER [--steps N] [--threads N] [--only FOLD]
 
 Writes `training/RESULTS.md` and `training/results.json`. Out-of-fold logits are kept in the work folder, so
 that a broken-off run goes on where it was.
@@ -28,22 +28,28 @@ ROOM = Path(__file__).parent
 
 def out_of_fold(store: Store, schedule: Schedule, work: Path, threads: int) -> list[NDArray[np.float32]]:
     """Scores of every item, each by the network of the fold that its sources are not in."""
-    logits: list[NDArray[np.float32] | None] = [None] * len(store.items)
-    work.mkdir(parents=True, exist_ok=True)
+    scores: list[NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)] * len(store.items)
     for fold in sorted({item.fold for item in store.items}):
-        kept = work / f"fold{fold}.npz"
         numbers = [n for n, item in enumerate(store.items) if item.fold == fold]
-        if not kept.exists():
-            net = train(store.subset(i for i in store.items if i.fold != fold), schedule, threads)
-            own = logits_of(net, store, [store.items[n] for n in numbers])
-            np.savez(kept, logits=np.concatenate(own))
+        logits = logits_of_fold(store, fold, schedule, work, threads)
+        for number, piece in zip(numbers, logits, strict=True):
+            scores[number] = 1.0 / (1.0 + np.exp(-piece))
+    return scores
+
+
+def logits_of_fold(
+    store: Store, fold: int, schedule: Schedule, work: Path, threads: int
+) -> list[NDArray[np.float32]]:
+    """Logits of the fold's items by a network trained on the others; kept in the work folder."""
+    kept = work / f"fold{fold}.npz"
+    own = [item for item in store.items if item.fold == fold]
+    if not kept.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        net = train(store.subset(i for i in store.items if i.fold != fold), schedule, threads)
+        np.savez(kept, logits=np.concatenate(logits_of(net, store, own)))
         print(f"fold {fold} scored", flush=True)
-        with np.load(kept) as arrays:
-            counts = [store.items[n].count for n in numbers]
-            pieces = np.split(arrays["logits"], np.cumsum(counts)[:-1])
-        for number, piece in zip(numbers, pieces, strict=True):
-            logits[number] = piece
-    return [1.0 / (1.0 + np.exp(-piece)) for piece in logits if piece is not None]
+    with np.load(kept) as arrays:
+        return np.split(arrays["logits"], np.cumsum([item.count for item in own])[:-1])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,13 +60,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=Schedule.steps)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", type=int, help="train this fold alone, for folds side by side")
     parser.add_argument("--out", type=Path, default=ROOM)
     args = parser.parse_args(argv)
     store = features.load(args.features)
     if any(item.part not in ("train", "tune") for item in store.items):
         print("only the parts train and tune are cross-validated", file=sys.stderr)
         return 1
-    scores = out_of_fold(store, Schedule(steps=args.steps), args.work, args.threads)
+    schedule = Schedule(steps=args.steps)
+    if args.only is not None:
+        logits_of_fold(store, args.only, schedule, args.work, args.threads)
+        return 0
+    scores = out_of_fold(store, schedule, args.work, args.threads)
     scored = [
         Scored(item, score, store.active[item.start : item.start + item.count])
         for item, score in zip(store.items, scores, strict=True)
