@@ -1,8 +1,8 @@
 """The running background level of one sensor, against which sounds stand out.
 
-The level is the median of the A-weighted hop levels heard, with exponential forgetting: a sound shorter than the
-forgetting time hardly moves it, a street that grows louder for good becomes the new background. After a step
-the median reaches the new level in time_constant_s * ln 2.
+The level is the median of the A-weighted hop levels heard, with exponential forgetting: a sound shorter than
+the forgetting time hardly moves it, a street that grows louder for good becomes the new background. After a
+step the median reaches the new level in time_constant_s * ln 2.
 """
 
 from __future__ import annotations

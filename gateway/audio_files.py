@@ -1,4 +1,4 @@
-"""Sound files for replay: the only file of the gateway that knows `soundfile`, an extra that the field never gets.
+"""Sound files for replay: the only file that knows `soundfile`, an extra that the field never gets.
 
 WAV, FLAC, OGG and Opus are mixed down to one channel and given out in blocks; nothing is written anywhere.
 """
@@ -35,7 +35,7 @@ class AudioFile:
         self.channels: int = int(sound.channels)
 
     def blocks(self) -> Iterator[NDArray[np.float64]]:
-        """Blocks of at most ten seconds; raises AudioFileError where the file breaks off or holds no numbers."""
+        """Blocks of at most ten seconds; AudioFileError where the file breaks off or holds no numbers."""
         failures = _soundfile().LibsndfileError
         while True:
             try:

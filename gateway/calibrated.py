@@ -1,4 +1,4 @@
-"""Which calibration holds for a sensor now; a record that cannot be read makes it uncalibrated, and says so."""
+"""Which calibration holds for a sensor now; a record that cannot be read makes it uncalibrated."""
 
 from __future__ import annotations
 

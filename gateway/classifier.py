@@ -1,7 +1,7 @@
 """Windows to scores: the only file of the gateway that knows a TFLite runtime.
 
-`ai-edge-litert` is TensorFlow Lite's successor and comes first; `tflite-runtime` is taken where only that one is
-installed (armv7l has no other). Both have the same Interpreter.
+`ai-edge-litert` is TensorFlow Lite's successor and comes first; `tflite-runtime` is taken where only that
+one is installed (armv7l has no other). Both have the same Interpreter.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Classifier:
     """One model in one interpreter, used by one thread."""
 
     def __init__(self, package: ModelPackage, runtimes: tuple[str, ...] = RUNTIMES) -> None:
-        """Raises RuntimeMissingError without a runtime, ModelError when the model does not fit its description."""
+        """RuntimeMissingError without a runtime, ModelError when the model does not fit its description."""
         self.package = package
         module, self.runtime = _first_runtime(runtimes)
         try:

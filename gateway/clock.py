@@ -1,4 +1,4 @@
-"""The host's clocks: monotonic seconds to order and measure by, UTC only as a label that says how good it is."""
+"""The host's clocks: monotonic seconds to order by, UTC only as a label that says how good it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 4 to 5 of the route: a sensor's feature message becomes a row of the array layout that `dsp` works on."""
+"""Step 4 to 5 of the route: a sensor's message becomes a row of the arrays that `dsp` works on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The bounded queue between the port threads and the pipeline thread.
 
-Full means that the pipeline is behind: then the oldest droppable item (a feature frame) goes and is counted, since
-fresh sound is worth more than old; everything else (a sensor that comes, goes or reports) is always kept.
+Full means that the pipeline is behind: then the oldest droppable item (a feature frame) goes and is counted,
+since fresh sound is worth more than old; everything else (a sensor that comes, goes or reports) is always
+kept.
 """
 
 from __future__ import annotations

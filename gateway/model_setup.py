@@ -1,4 +1,4 @@
-"""Which model this process runs with; without a fitting one the gateway goes on in level-only mode and says why."""
+"""Which model this process runs with; without a fitting one it goes on in level-only mode, saying why."""
 
 from __future__ import annotations
 

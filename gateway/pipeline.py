@@ -1,4 +1,4 @@
-"""One sensor's way from feature codes to decisions. The route reads aloud, in order, in `SensorPipeline.hear`.
+"""One sensor's way from feature codes to decisions; it reads aloud, in order, in `SensorPipeline.hear`.
 
 Pure: it knows neither port nor clock nor broker; serving, replay and tests run this very code.
 """
@@ -22,7 +22,7 @@ from gateway.decisions import Decider, Decision, EndReason, Evidence
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What one hop came to. t_s: end of the hop on the sensor's sample clock; levels in dB SPL, A-weighted."""
+    """What one hop came to. t_s: end of the hop on the sensor's clock; levels in dB SPL, A-weighted."""
 
     t_s: float
     laeq_db: float

@@ -18,7 +18,7 @@ PortEvent = tuple[str, LinkEvent | PortChanged]
 
 
 class PortListener:
-    """Opens the ports on entering, closes them on leaving. counters: by port, as of its last health report."""
+    """Opens the ports on entering, closes them on leaving. counters: as of each port's last health report."""
 
     def __init__(self, ports: Sequence[PortSettings]) -> None:
         self._events: queue.SimpleQueue[PortEvent] = queue.SimpleQueue()

@@ -1,7 +1,7 @@
 """Captures and sound files through the very pipeline that serves live sensors, faster than real time.
 
-A sound file first passes the sensor's front end (`dsp.front_end`), so both give the same frames. State is new for
-each file. Before its first hop and after its last there is nothing: missing frames, not silence.
+A sound file first passes the sensor's front end (`dsp.front_end`), so both give the same frames. State is
+new for each file. Before its first hop and after its last there is nothing: missing frames, not silence.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ ASSUMED_FULL_SCALE_DB = 120.0
 class ReplaySetup:
     """What all files of one replay share.
 
-    full_scale_db: SPL of a full-scale sine (amplitude 1.0, AES17); None: what the capture's sensor says, and for
-    sound files 120 dB. ambient_db: a declared background, or None to learn it from the file.
+    full_scale_db: SPL of a full-scale sine (amplitude 1.0, AES17); None: what the capture's sensor says, and
+    for sound files 120 dB. ambient_db: a declared background, or None to learn it from the file.
     """
 
     classifier: Classifier | None

@@ -1,9 +1,9 @@
 """Who is who: which sensor speaks at which port, which place it is bound to, which one counts.
 
-A sensor's identity is its own serial number. Settings bind a stable sensor_id, with its place, to a serial number.
-A sensor that no binding names is shown but raises no alert. Of two that claim one serial number the first stays and
-the second waits, refused and shown; when the first goes, the one that waits takes its place (a sensor that was
-unplugged and came back at another port before the first port noticed).
+A sensor's identity is its own serial number. Settings bind a stable sensor_id, with its place, to a serial
+number. A sensor that no binding names is shown but raises no alert. Of two that claim one serial number the
+first stays and the second waits, refused and shown; when the first goes, the one that waits takes its place
+(a sensor that was unplugged and came back at another port before the first port noticed).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Seated:
 
 
 class SensorRegistry:
-    """Pure bookkeeping of the pipeline thread; serial_of: sensor_id -> serial number as the settings bind them."""
+    """Pure bookkeeping of the pipeline thread; serial_of: sensor_id -> serial number in the settings."""
 
     def __init__(self, serial_of: Mapping[str, str]) -> None:
         self._sensor_id_of = {serial: sensor_id for sensor_id, serial in serial_of.items()}
@@ -61,7 +61,7 @@ class SensorRegistry:
         return seated
 
     def leave(self, port: str) -> tuple[Seated | None, Seated | None]:
-        """The sensor at a port is gone: who that was, and who, having waited for its serial number, counts now."""
+        """The sensor at a port is gone: who that was, and who, having waited for its serial, counts now."""
         gone = self._at_port.pop(port, None)
         if gone is None or gone.standing is Standing.DUPLICATE:
             return gone, None

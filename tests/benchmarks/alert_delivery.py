@@ -1,7 +1,7 @@
 """From a commit to a subscriber in another process, over a real broker.
 
-`python -m tests.benchmarks.alert_delivery`. Needs mosquitto. Times are CLOCK_MONOTONIC, which all processes of
-a machine share.
+`python -m tests.benchmarks.alert_delivery`. Needs mosquitto. Times are CLOCK_MONOTONIC, which all processes
+of a machine share.
 """
 
 from __future__ import annotations

@@ -22,7 +22,12 @@ def read(path: Path) -> tuple[int, np.ndarray]:
 
 @pytest.mark.parametrize(
     ("name", "subtype", "rate_hz"),
-    [("a.wav", "PCM_24", 48_000), ("a.wav", "PCM_16", 8_000), ("a.wav", "FLOAT", 44_100), ("a.flac", "PCM_24", 16_000)],
+    [
+        ("a.wav", "PCM_24", 48_000),
+        ("a.wav", "PCM_16", 8_000),
+        ("a.wav", "FLOAT", 44_100),
+        ("a.flac", "PCM_24", 16_000),
+    ],
 )
 def test_formats_and_rates(tmp_path: Path, name: str, subtype: str, rate_hz: int) -> None:
     soundfile.write(tmp_path / name, tone(rate_hz), rate_hz, subtype=subtype)
@@ -36,7 +41,8 @@ def test_ogg(tmp_path: Path, form: str) -> None:
     soundfile.write(tmp_path / "a.ogg", tone(48_000), 48_000, format="OGG", subtype=form)
     rate_hz, samples = read(tmp_path / "a.ogg")
     assert rate_hz == 48_000
-    middle = samples[len(samples) // 4 : 3 * len(samples) // 4]  # codecs overshoot where the tone begins and ends
+    # Codecs overshoot where the tone begins and ends.
+    middle = samples[len(samples) // 4 : 3 * len(samples) // 4]
     assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.5, abs=0.02)
 
 
