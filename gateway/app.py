@@ -195,7 +195,7 @@ class App:
                     since_utc=self._now(),
                     message=Text(
                         en=str(outbox.set_aside),
-                        nl="De opslag van alarmen was beschadigd en is nieuw begonnen; bewaar het oude bestand",
+                        nl="De alarmopslag was beschadigd en is nieuw begonnen; bewaar het oude bestand",
                     ),
                 )
             ]
