@@ -245,7 +245,7 @@ def test_a_broker_that_is_stopped_and_started_in_between_misses_nothing(outbox: 
 
 def test_a_broker_killed_with_alerts_in_flight_gets_them_again(outbox: Outbox) -> None:
     with broker_with_listener() as (broker, witness), publishing(outbox, broker.port) as gateway:
-        for lap in range(5):
+        for lap in range(3):
             gateway.commit(lap * 20, 10)
             assert_all_in_order(witness, lap * 20 + 10)
             gateway.wait_all_sent()
@@ -255,7 +255,7 @@ def test_a_broker_killed_with_alerts_in_flight_gets_them_again(outbox: Outbox) -
             broker.start()
             assert_all_in_order(witness, lap * 20 + 20)
         gateway.wait_all_sent()
-        assert gateway.publisher.counts.alerts_published > 100
+        assert gateway.publisher.counts.alerts_published > 60
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -310,7 +310,7 @@ def test_an_alert_too_large_for_the_broker_does_not_end_the_connection(outbox: O
         outbox.commit(b"x" * 5000, "e" * 32, 0, TOPICS.event("shout"), "start")
         gateway.commit(0, 4)
         witness.seen.wait_for(lambda seen: firsts(seen) == [2, 3, 4, 5], "the others")
-        assert outbox.unsent_count() == 1
+        wait_until(lambda: outbox.unsent_count() == 1, "all others marked")
         assert gateway.publisher.counts.connections == 1
 
 
