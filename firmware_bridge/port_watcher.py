@@ -49,7 +49,8 @@ class PortWatcher:
         """End all workers. False if one did not end in time."""
         deadline_s = self._monotonic() + timeout_s
         self._stopping.set()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         for worker in self._workers.values():
             worker.ask_to_stop()
         ended = [worker.stop(max(0.0, deadline_s - self._monotonic())) for worker in self._workers.values()]

@@ -91,9 +91,11 @@ class PtyPorts:
         if self._waker is None:
             return True
         self._waker.wake()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         if self._thread.is_alive():
             return False
+        self._close_all()
         self._waker.close()
         self._waker = None
         return True
@@ -106,8 +108,7 @@ class PtyPorts:
                 wait_s = 0.0 if self._flat_out else self._world.due_s - self._now_s()
                 self._listen(min(max(wait_s, 0.0), _LONGEST_WAIT_S))
         finally:
-            for serial in list(self._ptys):
-                self._close(serial)
+            self._close_all()
 
     def _now_s(self) -> float:
         """Where the simulated time should be."""
@@ -128,14 +129,15 @@ class PtyPorts:
     def _open(self, serial: str, port: str) -> None:
         master, slave = os.openpty()
         tty.setraw(slave)
-        name = self._directory / port
-        aside = self._directory / f".{port}.new"
-        aside.symlink_to(os.ttyname(slave))
-        aside.replace(name)
+        name, node = self._directory / port, os.ttyname(slave)
         # Once it was open and closed, poll says of the master whether anybody has the other end open.
         os.close(slave)
         os.set_blocking(master, False)
         self._ptys[serial] = _Pty(serial, master, name)
+        aside = self._directory / f".{port}.new"
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(node)
+        aside.replace(name)
 
     def _close(self, serial: str) -> None:
         pty = self._ptys.pop(serial)
@@ -143,6 +145,10 @@ class PtyPorts:
             self._poller.unregister(pty.master)
         pty.name.unlink(missing_ok=True)
         os.close(pty.master)
+
+    def _close_all(self) -> None:
+        for serial in list(self._ptys):
+            self._close(serial)
 
     def _send(self, pty: _Pty, data: bytes) -> None:
         self._notice_opening(pty)

@@ -6,6 +6,7 @@ start.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -156,6 +157,8 @@ class Scenario:
 
     def __post_init__(self) -> None:
         serials = [sensor.serial for sensor in self.sensors]
+        if not 0 < self.duration_s < math.inf:
+            raise ScenarioError(f"it cannot last {self.duration_s} s", where=self.name)
         if not 1 <= len(serials) <= MAX_SENSORS:
             raise ScenarioError(f"{len(serials)} sensors, 1 to {MAX_SENSORS} are possible", where=self.name)
         if len(set(serials)) < len(serials):

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.port_absent [--ports 1 32 64] [--seconds 20] [--replugs 20]
 
-CPU is of the whole process while every port is absent, as a share of one core (limit: 2 % for
-one). Reopening is from the moment a device appears to `SensorReady` and to the first `FeatureFrame`, for a
+CPU is of the whole process while every port is absent, as a share of one core (limit for one: 2 %).
+Reopening is from the moment a device appears to `SensorReady` and to the first `FeatureFrame`, for a
 port named outright and for a pattern under which it comes back with another name (limit: 2 s). The device is
 a pty whose sensor answers a hello request and sends a frame every 125 ms.
 """
