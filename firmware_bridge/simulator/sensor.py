@@ -113,16 +113,15 @@ class SimulatedSensor:
     @property
     def due_s(self) -> float:
         """When `advance` will next have something; infinity while it is without power."""
-        times = [t_s for t_s, _message in self._outbox]
-        if self._powered:
-            times.append(self._hop_end_s())
-        return min(times, default=float("inf"))
+        if not self._outbox:
+            return self._hop_end_s
+        return min(self._hop_end_s, *(t_s for t_s, _message in self._outbox))
 
     def advance(self, until_s: float) -> list[tuple[float, bytes]]:
         """Live until `until_s`, inclusive; what it put on the line, each with its time."""
         sent: list[tuple[float, bytes]] = []
         while (due_s := self.due_s) <= until_s:
-            if self._powered and self._hop_end_s() <= due_s:
+            if self._hop_end_s <= due_s:
                 self._end_hop(due_s)
             sent += self._send_until(due_s)
         return sent
@@ -136,6 +135,7 @@ class SimulatedSensor:
     def switch_off(self) -> None:
         """Take its power away."""
         self._powered = False
+        self._hop_end_s = float("inf")
         self._outbox.clear()
         self.line.clear()
 
@@ -149,20 +149,24 @@ class SimulatedSensor:
         self._hop_index = 0
         self._overloads = 0
         self._tone_hops = 0
-        self._booted_s = self._hop_started_s = now_s
+        self._booted_s = now_s
+        self._begin_hop(now_s)
         self._outbox = [(now_s, self.hello)]
 
     def set_skew(self, skew_ppm: float) -> None:
         """Let its clock run fast (positive) or slow from the hop that is going on."""
         self._skew_ppm = skew_ppm
+        if self._powered:
+            self._begin_hop(self._hop_started_s)
 
     def set_tone(self, calibrator: CalibratorTone | None) -> None:
         """Put a calibrator on the microphone, or take it off (None)."""
         self._tone = calibrator
         self._tone_hops = 0
 
-    def _hop_end_s(self) -> float:
-        return self._hop_started_s + self.hello.hop_s / (1 + self._skew_ppm * 1e-6)
+    def _begin_hop(self, now_s: float) -> None:
+        self._hop_started_s = now_s
+        self._hop_end_s = now_s + self.hello.hop_s / (1 + self._skew_ppm * 1e-6)
 
     def _hops_in(self, duration_s: float) -> int:
         return round(duration_s / self.hello.hop_s)
@@ -174,7 +178,7 @@ class SimulatedSensor:
             self._tone_hops += 1
         self._overloads += features.lcpeak_code == OVERLOAD_CODE
         index = self._hop_index
-        self._hop_started_s = now_s
+        self._begin_hop(now_s)
         self._hop_index = (index + 1) & _U32
         self._hops += 1
         if self.stalled:

@@ -132,6 +132,8 @@ class SimulatedWorld:
     def _live(self, until_s: float) -> list[WorldEvent]:
         sent: list[WorldEvent] = []
         for serial, place in self._places.items():
+            if place.sensor.due_s > until_s:
+                continue
             for t_s, data in place.sensor.advance(until_s):
                 if place.port:
                     sent.append(Sent(t_s, serial, place.port, data))
