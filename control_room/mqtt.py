@@ -89,11 +89,13 @@ class Line:
         on_fatal: Callable[[BaseException], None],
         *,
         session_expiry_s: int = 300,
+        keep_session: bool = False,
         patience: Patience | None = None,
     ) -> None:
         """on_fatal: told what one of the other two raised; the line has ended then.
 
-        session_expiry_s: how long the broker keeps messages for us while the line is broken.
+        session_expiry_s: how long the broker keeps messages for us while the line is broken. keep_session: it
+        keeps them as long after stop() too; otherwise the goodbye ends the session.
         """
         self._address = address
         self._client_id = client_id
@@ -103,6 +105,7 @@ class Line:
         self._on_fatal = on_fatal
         self._broken: BaseException | None = None
         self._session_expiry_s = session_expiry_s
+        self._expiry_after_goodbye_s = session_expiry_s if keep_session else 0
         self._patience = patience or Patience()
         self._random = Random()
         self._stopping = threading.Event()
@@ -112,7 +115,7 @@ class Line:
         self._thread.start()
 
     def stop(self, deadline_s: float = 5.0) -> bool:
-        """End the session on the broker too; whether the thread ended."""
+        """Say goodbye to the broker; whether the thread ended."""
         self._stopping.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(deadline_s)
@@ -168,7 +171,9 @@ class Line:
         answer_by_s = time.monotonic() + ANSWER_S
         while not attempt.over:
             if self._stopping.is_set():
-                client.disconnect(properties=_properties(PacketTypes.DISCONNECT, 0))
+                client.disconnect(
+                    properties=_properties(PacketTypes.DISCONNECT, self._expiry_after_goodbye_s)
+                )
             if attempt.since_s is None and time.monotonic() > answer_by_s:
                 return LinePhase.UNREACHABLE, f"no answer in {ANSWER_S:g} s"
             if client.loop(LOOP_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:

@@ -48,6 +48,7 @@ class Subscriber:
             self._received,
             on_line,
             on_fatal,
+            keep_session=client_id is not None,
             patience=patience,
         )
 

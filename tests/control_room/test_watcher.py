@@ -136,6 +136,15 @@ def test_what_came_while_the_line_was_broken_comes_afterwards(broker: MosquittoB
         assert {one.event_id for one in control.wait_alerts(4)} == {alert(n).event_id for n in range(1, 5)}
 
 
+def test_with_a_lasting_id_what_came_while_it_was_away_comes_afterwards(broker: MosquittoBroker) -> None:
+    with Witness(broker.port, "nothing") as source:
+        with room(broker.port, client_id="desk-3") as before:
+            before.wait_phase(LinePhase.CONNECTED)
+        publish(source, alert(21))
+        with room(broker.port, client_id="desk-3") as after:
+            assert after.wait_alerts(1) == [alert(21)]
+
+
 def test_a_broker_absent_at_the_start_is_said_and_then_found() -> None:
     broker = MosquittoBroker()
     try:
