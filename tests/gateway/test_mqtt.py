@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -219,9 +220,9 @@ def test_the_broker_that_comes_with_pip_serves_too() -> None:
 
 
 class Impostor:
-    """A TCP server that does `answer(connection)` with everybody who comes in."""
+    """A TCP server that gives everybody who comes in the same answer, or one that it makes up each time."""
 
-    def __init__(self, answer: bytes | None) -> None:
+    def __init__(self, answer: bytes | Callable[[], bytes] | None) -> None:
         """answer None: say nothing and keep the connection."""
         self._answer = answer
         self._kept: list[socket.socket] = []
@@ -240,9 +241,9 @@ class Impostor:
             if self._answer is None:
                 self._kept.append(connection)
                 continue
-            connection.recv(4096)
-            connection.sendall(self._answer)
-            connection.close()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(self._answer if isinstance(self._answer, bytes) else self._answer())
 
     def __enter__(self) -> Impostor:
         return self
@@ -269,6 +270,22 @@ def test_what_is_no_mqtt_5_broker_is_refused_and_tried_again(answer: bytes) -> N
     with Impostor(answer) as impostor, running(options(impostor.port)) as gateway:
         state = gateway.wait_phase(LinkPhase.REFUSED, times=3)
         assert "MQTT 5" in state.text("en")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_answer_whatever_ends_the_trying(seed: int) -> None:
+    chance = Random(seed)
+    kinds = (0x20, 0x30, 0x32, 0x34, 0x40, 0x50, 0x62, 0x70, 0x90, 0xB0, 0xD0, 0xE0)
+
+    def answer() -> bytes:
+        """Packets of every kind with rubbish inside, half of them after a proper welcome."""
+        rubbish = chance.randbytes(chance.randrange(24))
+        packet = bytes((chance.choice(kinds), len(rubbish))) + rubbish
+        return (b"\x20\x03\x00\x00\x00" if chance.random() < 0.5 else b"") + packet
+
+    at_once = BackoffRule(first_s=0.0, most_s=0.0)
+    with Impostor(answer) as impostor, running(options(impostor.port, backoff=at_once)) as gateway:
+        gateway.events.wait_for(lambda items: len(states(items, LinkPhase.CONNECTING)) > 300, "300 attempts")
 
 
 def test_a_peer_that_never_answers_is_given_up_after_the_deadline() -> None:
