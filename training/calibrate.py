@@ -21,7 +21,7 @@ from training.metrics import Group, group_of, threshold_at
 from training.sampler import RECENT_HOPS
 
 PRIOR = 0.1
-THRESHOLD_PER_HOUR = 5.0
+THRESHOLD_PER_HOUR = 1.0
 _SCALE_BOUNDS = (0.3, 3.0)
 
 

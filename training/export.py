@@ -99,9 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.write_check:
         np.savez(args.write_check, inputs=inputs, expected=expected)
     tuned = json.loads((args.model / "tuned.json").read_text(encoding="utf-8"))
+    digest = hashlib.sha256(content).hexdigest()
     facts = {
-        "id": f"{args.package.name}-{args.date:%Y%m%d}",
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "id": f"{args.package.name}-{args.date:%Y%m%d}-{digest[:6]}",
+        "sha256": digest,
         "bytes": len(content),
         "layout": LAYOUT_ID,
         "model_input_version": MODEL_INPUT_VERSION,

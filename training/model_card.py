@@ -84,7 +84,7 @@ def card(facts: Mapping[str, Any], results: Mapping[str, Any] | None) -> str:
         *_figures(results),
         "",
         "## Thresholds",
-        "From the part `tune`: where the default decision rules raise 5 alarms an hour of hard negatives in "
+        "From the part `tune`: where the default decision rules raise 1 alarm an hour of hard negatives in "
         "each "
         "class (clips that each hold such a sound; a street has minutes of them a day): "
         + ", ".join(f"{label} {value}" for label, value in facts["thresholds"].items())

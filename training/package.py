@@ -56,7 +56,7 @@ def description(facts: Mapping[str, Any]) -> str:
         "]",
         f"positives = {json.dumps(facts['positives'])}",
         "",
-        "# on_score by class: where the default rules raise 5 alarms an hour on the hard negatives of the "
+        "# on_score by class: where the default rules raise 1 alarm an hour on the hard negatives of the "
         "part tune.",
         "[thresholds]",
         *(f"{label} = {value}" for label, value in facts["thresholds"].items()),

@@ -63,11 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=Schedule.steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tune-only", action="store_true", help="keep net.pt, calibrate it again")
     args = parser.parse_args(argv)
     store = features.load(args.features)
     of_train = [item for item in store.items if item.part == "train"]
     of_tune = [item for item in store.items if item.part == "tune"]
-    net = train(store.subset(of_train), Schedule(steps=args.steps, seed=args.seed), args.threads)
+    if args.tune_only:
+        net = Net(len(LABELS))
+        net.load_state_dict(torch.load(args.out / "net.pt", weights_only=True))
+    else:
+        net = train(store.subset(of_train), Schedule(steps=args.steps, seed=args.seed), args.threads)
     with_logits = scored_items(net, store, of_tune)
     calibration = fit_calibration(with_logits)
     scored = [Scored(one.item, calibration.scores(one.scores), one.active) for one in with_logits]
