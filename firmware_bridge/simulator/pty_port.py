@@ -7,23 +7,43 @@ Flat out, the simulated time waits until every port is open and takes what is se
 
 from __future__ import annotations
 
+import array
 import errno
+import fcntl
 import os
 import select
+import termios
 import threading
 import time
 import tty
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from firmware_bridge.simulator.world import PortAppeared, PortVanished, Sent, SimulatedWorld, WorldEvent
+from firmware_bridge.simulator.world import PortAppeared, PortVanished, Sent, WorldEvent
 from firmware_bridge.waker import Waker
 
 _READ_BYTES = 4096
 _LONGEST_WAIT_S = 0.5
 _WRITE_PATIENCE_MS = 100
 _OPENING_LOOK_S = 0.01
+_OPENING_TAKES_S = 0.2
+_DRAIN_S = 2.0
+
+
+class World(Protocol):
+    """What can be on the ports: a `SimulatedWorld`, or a `RecordedWorld`."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    @property
+    def due_s(self) -> float: ...
+
+    def advance(self, until_s: float) -> list[WorldEvent]: ...
+
+    def receive(self, serial: str, data: bytes, now_s: float) -> None: ...
 
 
 @dataclass(slots=True)
@@ -33,31 +53,36 @@ class _Pty:
     serial: str
     master: int
     name: Path
+    node: str
     open: bool = False
 
 
 class PtyPorts:
     """Runs a world on ptys from `start` to its end or `stop`.
 
-    directory: where the names appear; flat_out: as fast as possible instead of in real time;
-    told: called with every world event on the simulator's thread.
+    directory: where the names appear; flat_out: as fast as possible instead of in real time; when_open: time
+    begins when all ports have been opened, as it does flat out; told: called with every world event on the
+    simulator's thread.
     """
 
     def __init__(
         self,
-        world: SimulatedWorld,
+        world: World,
         directory: Path,
         *,
         flat_out: bool = False,
+        when_open: bool = False,
         told: Callable[[WorldEvent], None] | None = None,
     ) -> None:
         self._world = world
         self._directory = directory
         self._flat_out = flat_out
+        self._when_open = when_open or flat_out
         self._told = told
         self._ptys: dict[str, _Pty] = {}
         self._lost_bytes = 0
         self._started_s = 0.0
+        self._first: list[WorldEvent] = []
         self._poller = select.poll()
         self._waker: Waker | None = None
         self._stopping = threading.Event()
@@ -77,7 +102,9 @@ class PtyPorts:
         """Begin; the first ports are there when this returns."""
         self._waker = Waker()
         self._poller.register(self._waker.fd, select.POLLIN)
-        self._handle(self._world.advance(0.0))
+        first = self._world.advance(0.0)
+        self._handle([event for event in first if isinstance(event, PortAppeared)])
+        self._first = [event for event in first if not isinstance(event, PortAppeared)]
         self._thread.start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -101,14 +128,25 @@ class PtyPorts:
         return True
 
     def _run(self) -> None:
-        self._started_s = time.monotonic()
         try:
+            if self._when_open:
+                self._wait_for_readers()
+            self._started_s = time.monotonic()
+            self._handle(self._first)
             while not (self._stopping.is_set() or self._world.finished):
                 self._handle(self._world.advance(self._now_s()))
                 wait_s = 0.0 if self._flat_out else self._world.due_s - self._now_s()
                 self._listen(min(max(wait_s, 0.0), _LONGEST_WAIT_S))
+            self._drain()
         finally:
             self._close_all()
+
+    def _wait_for_readers(self) -> None:
+        while not all(pty.open for pty in self._ptys.values()) and not self._stopping.wait(_OPENING_LOOK_S):
+            for pty in self._ptys.values():
+                self._notice_opening(pty)
+        # Opening ends with throwing away what has come by then.
+        self._stopping.wait(_OPENING_TAKES_S)
 
     def _now_s(self) -> float:
         """Where the simulated time should be."""
@@ -133,7 +171,7 @@ class PtyPorts:
         # Once it was open and closed, poll says of the master whether anybody has the other end open.
         os.close(slave)
         os.set_blocking(master, False)
-        self._ptys[serial] = _Pty(serial, master, name)
+        self._ptys[serial] = _Pty(serial, master, name, node)
         aside = self._directory / f".{port}.new"
         aside.unlink(missing_ok=True)
         aside.symlink_to(node)
@@ -149,6 +187,16 @@ class PtyPorts:
     def _close_all(self) -> None:
         for serial in list(self._ptys):
             self._close(serial)
+
+    def _drain(self) -> None:
+        """Let what was sent last be read: closing a pty throws it away."""
+        deadline_s = time.monotonic() + _DRAIN_S
+        for pty in self._ptys.values():
+            slave = os.open(pty.node, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+            while pty.open and time.monotonic() < deadline_s and not self._stopping.wait(_OPENING_LOOK_S):
+                if not _unread_bytes(slave):
+                    break
+            os.close(slave)
 
     def _send(self, pty: _Pty, data: bytes) -> None:
         self._notice_opening(pty)
@@ -195,6 +243,12 @@ def _hung_up(master: int) -> bool:
     poller = select.poll()
     poller.register(master, 0)
     return any(happened & select.POLLHUP for _fd, happened in poller.poll(0))
+
+
+def _unread_bytes(slave: int) -> int:
+    count = array.array("i", [0])
+    fcntl.ioctl(slave, termios.FIONREAD, count)
+    return count[0]
 
 
 def _wait_writable(master: int) -> None:

@@ -20,13 +20,15 @@ _NUMBER_AT_END = re.compile(r"(.*?)(\d+)$")
 class SensorScript:
     """One sensor. bed: names or labels of what it hears all the time, the first that exists; () is silence.
 
-    skew_ppm: how much its clock runs fast; mic_error_db: how much its microphone reads too high.
+    skew_ppm: how much its clock runs fast; mic_error_db: how much its microphone reads too high; says_serial:
+    what it says its serial number is, "" for `serial`, by which the scenario and its port go in any case.
     """
 
     serial: str
     bed: tuple[str, ...] = ()
     skew_ppm: float = 0.0
     mic_error_db: float = 0.0
+    says_serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)

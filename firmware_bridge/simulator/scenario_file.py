@@ -116,7 +116,7 @@ def parse_scenario(name: str, text: str) -> Scenario:
 def _sensors(tables: Iterable[tuple[dict[str, Any], str]]) -> tuple[SensorScript, ...]:
     sensors: list[SensorScript] = []
     for table, where in tables:
-        _known_keys(table, ("serial", "bed", "skew_ppm", "mic_error_db", "count"), where)
+        _known_keys(table, ("serial", "says_serial", "bed", "skew_ppm", "mic_error_db", "count"), where)
         script = SensorScript(
             serial=_serial(table.get("serial"), "serial", where),
             bed=_words(table.get("bed", []), "bed", where),
@@ -124,6 +124,7 @@ def _sensors(tables: Iterable[tuple[dict[str, Any], str]]) -> tuple[SensorScript
                 table.get("skew_ppm", 0), "skew_ppm", where, low=-_MAX_SKEW_PPM, high=_MAX_SKEW_PPM
             ),
             mic_error_db=_number(table.get("mic_error_db", 0), "mic_error_db", where, low=-20, high=20),
+            says_serial=_serial(table["says_serial"], "says_serial", where) if "says_serial" in table else "",
         )
         count = _whole(table.get("count", 1), "count", where, low=1, high=MAX_SENSORS)
         sensors += repeated((script,), count)

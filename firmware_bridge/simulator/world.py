@@ -40,7 +40,7 @@ LAYOUT_ID = 1
 
 @dataclass(frozen=True, slots=True)
 class PortAppeared:
-    """A sensor is there, on a port of this name."""
+    """A sensor is there, on a port of this name. serial: as the scenario calls it, here and below."""
 
     t_s: float
     serial: str
@@ -73,6 +73,7 @@ WorldEvent = PortAppeared | PortVanished | Sent
 class _Place:
     """A sensor and the port it is on, "" while it is on none."""
 
+    serial: str
     sensor: SimulatedSensor
     port: str
     last_port: str
@@ -147,7 +148,7 @@ class SimulatedWorld:
             bed, FULL_SCALE_DB, mic_error_db=script.mic_error_db, offset=rng.randrange(len(bed.features))
         )
         hello = Hello(
-            serial=script.serial,
+            serial=script.says_serial or script.serial,
             hardware="simulated",
             firmware="simulator 1",
             layout_id=LAYOUT_ID,
@@ -165,7 +166,7 @@ class SimulatedWorld:
             skew_ppm=script.skew_ppm,
             mic_error_db=script.mic_error_db,
         )
-        return _Place(sensor, script.serial, script.serial)
+        return _Place(script.serial, sensor, script.serial, script.serial)
 
     def _planned(self) -> Iterator[tuple[float, Callable[[float], list[WorldEvent]]]]:
         for played in self.scenario.sounds:
@@ -254,7 +255,7 @@ def _unplug(place: _Place, now_s: float, keeps_power: bool) -> list[WorldEvent]:
         place.sensor.switch_off()
     if not place.port:
         return []
-    vanished = PortVanished(now_s, place.sensor.serial, place.port)
+    vanished = PortVanished(now_s, place.serial, place.port)
     place.port = ""
     place.sensor.line.clear()
     return [vanished]
@@ -266,4 +267,4 @@ def _plug(place: _Place, now_s: float, port: str) -> list[WorldEvent]:
     place.port = place.last_port = port or place.last_port
     if not place.sensor.powered:
         place.sensor.switch_on(now_s)
-    return [PortAppeared(now_s, place.sensor.serial, place.port)]
+    return [PortAppeared(now_s, place.serial, place.port)]

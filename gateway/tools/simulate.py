@@ -1,7 +1,8 @@
 """`agw simulate`: sensors without hardware, on pseudo-terminals that the gateway opens as serial ports.
 
 Sounds come from captures; what goes wrong and when, from a scenario. With `--out` the same run is made in
-memory, as fast as possible, and each sensor's bytes become a capture.
+memory, as fast as possible, and each sensor's bytes become a capture. With `--play` the ports give what was
+recorded, byte for byte, from the moment they are opened.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from firmware_bridge.capture import SUFFIX, CaptureHeader
+from firmware_bridge.capture import SUFFIX, CaptureHeader, CaptureProblem, CaptureReader, open_capture
 from firmware_bridge.capture_writer import CaptureWriter, create_capture
 from firmware_bridge.simulator.library import load_sounds
 from firmware_bridge.simulator.pty_port import PtyPorts
+from firmware_bridge.simulator.recorded_world import RecordedWorld
 from firmware_bridge.simulator.scenario import Scenario, ScenarioError, with_sensor_count
 from firmware_bridge.simulator.scenario_file import load_scenario as read_scenario
 from firmware_bridge.simulator.sound import NoSuchSoundError, SoundLibrary
@@ -46,6 +48,7 @@ _WORDS = {
         "appeared": "{t:8.1f} s  {serial} is at {path}",
         "vanished": "{t:8.1f} s  {serial} is gone from {path}",
         "running": "{seconds:.0f} s; Ctrl-C ends it",
+        "playing": "they are played once all are open; Ctrl-C ends it",
         "over": "the scenario is over",
         "wrote": "{path}: {size} bytes of {seconds:.0f} s",
     },
@@ -54,6 +57,7 @@ _WORDS = {
         "appeared": "{t:8.1f} s  {serial} zit op {path}",
         "vanished": "{t:8.1f} s  {serial} is weg van {path}",
         "running": "{seconds:.0f} s; Ctrl-C stopt",
+        "playing": "ze worden afgespeeld zodra ze alle open zijn; Ctrl-C stopt",
         "over": "het scenario is afgelopen",
         "wrote": "{path}: {size} bytes over {seconds:.0f} s",
     },
@@ -67,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help=f"ready-made, or a TOML file (default: {DEFAULT_SCENARIO})",
     )
+    parser.add_argument("--play", type=Path, nargs="+", metavar="FILE", help="captures instead of a scenario")
     parser.add_argument("--list", action="store_true", help="say which scenarios there are, and end")
     parser.add_argument("--sensors", type=int, metavar="N", help="this many sensors (1 to 64)")
     parser.add_argument("--seed", type=int, metavar="S", help="another course of the same scenario")
@@ -90,13 +95,22 @@ def run(args: argparse.Namespace) -> int:
         for path in sorted(_scenario_folder().glob("*.toml")):
             print(f"{path.stem:<12} {load_scenario(path.stem).about_in(args.lang)}")
         return ExitCode.OK
+    if args.play is not None:
+        _play(args.play, args.dir, args.speed == "max", words)
+        return ExitCode.OK
     scenario = load_scenario(args.scenario, seed=args.seed, sensors=args.sensors, duration_s=args.for_s)
     world = make_world(scenario, load_library(args.captures), args.epoch)
     print(words["scenario"].format(name=scenario.name, about=scenario.about_in(args.lang)), flush=True)
     if args.out is not None:
         _write_captures(world, args.out, args.force, words)
     else:
-        _run_on_ptys(world, args.dir, args.speed == "max", words)
+        with _folder(args.dir) as place:
+            ports = PtyPorts(
+                world, place, flat_out=args.speed == "max", told=lambda event: _tell(event, place, words)
+            )
+            _run(ports, place, words["running"].format(seconds=scenario.duration_s))
+        if world.finished:
+            print(words["over"])
     return ExitCode.OK
 
 
@@ -150,26 +164,52 @@ def _scenario_folder() -> Path:
     return config_root() / "scenarios"
 
 
-def _run_on_ptys(world: SimulatedWorld, folder: Path | None, flat_out: bool, words: dict[str, str]) -> None:
-    with _folder(folder) as place:
+def _play(files: list[Path], folder: Path | None, flat_out: bool, words: dict[str, str]) -> None:
+    with ExitStack() as opened, _folder(folder) as place:
+        captures = {}
+        for path in files:
+            if path.stem in captures:
+                raise GatewayError("two captures of one name cannot be played together", where=str(path))
+            captures[path.stem] = opened.enter_context(_open(path))
+        ports = PtyPorts(
+            RecordedWorld(captures),
+            place,
+            flat_out=flat_out,
+            when_open=True,
+            told=lambda event: _tell(event, place, words),
+        )
+        _run(ports, place, words["playing"])
+        for path in files:
+            if captures[path.stem].problem is not None:
+                raise GatewayError(str(captures[path.stem].problem), where=str(path))
 
-        def told(event: WorldEvent) -> None:
-            if not isinstance(event, Sent):
-                word = "appeared" if isinstance(event, PortAppeared) else "vanished"
-                line = words[word].format(t=event.t_s, serial=event.serial, path=place / event.port)
-                print(line, flush=True)
 
-        ports = PtyPorts(world, place, flat_out=flat_out, told=told)
-        with until_stopped() as stopping:
-            try:
-                _start(ports, place)
-                print(words["running"].format(seconds=world.scenario.duration_s), flush=True)
-                while ports.running and not stopping.is_set():
-                    stopping.wait(_LOOK_S)
-            finally:
-                ports.stop()
-        if world.finished:
-            print(words["over"])
+def _open(path: Path) -> CaptureReader:
+    try:
+        opened = open_capture(path)
+    except OSError as problem:
+        raise GatewayError(f"cannot read: {problem.strerror}", where=str(path)) from problem
+    if isinstance(opened, CaptureProblem):
+        raise GatewayError(str(opened), where=str(path))
+    return opened
+
+
+def _tell(event: WorldEvent, place: Path, words: dict[str, str]) -> None:
+    if not isinstance(event, Sent):
+        word = "appeared" if isinstance(event, PortAppeared) else "vanished"
+        print(words[word].format(t=event.t_s, serial=event.serial, path=place / event.port), flush=True)
+
+
+def _run(ports: PtyPorts, place: Path, running: str) -> None:
+    """Until its end, or Ctrl-C or SIGTERM."""
+    with until_stopped() as stopping:
+        try:
+            _start(ports, place)
+            print(running, flush=True)
+            while ports.running and not stopping.is_set():
+                stopping.wait(_LOOK_S)
+        finally:
+            ports.stop()
 
 
 def _start(ports: PtyPorts, place: Path) -> None:

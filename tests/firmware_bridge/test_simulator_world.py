@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
+import random
+from pathlib import Path
 
 import pytest
 
+from firmware_bridge.capture import CaptureHeader, CaptureReader, Chunk, open_capture
+from firmware_bridge.capture_writer import write_capture
 from firmware_bridge.events import (
     CalibrationReceived,
     Gap,
@@ -16,7 +21,11 @@ from firmware_bridge.events import (
     SensorLost,
     SensorReady,
 )
-from firmware_bridge.simulator.faulty_line import FaultRates
+from firmware_bridge.framing import Decoder, Frame
+from firmware_bridge.messages import Features, Hello, TimeReply, parse
+from firmware_bridge.simulator.faulty_line import FaultRates, FaultyLine
+from firmware_bridge.simulator.playback import Playback
+from firmware_bridge.simulator.recorded_world import RecordedWorld
 from firmware_bridge.simulator.scenario import (
     Bed,
     Calibrator,
@@ -33,7 +42,8 @@ from firmware_bridge.simulator.scenario import (
     WrongBaud,
     with_sensor_count,
 )
-from firmware_bridge.simulator.sound import NoSuchSoundError
+from firmware_bridge.simulator.sensor import SimulatedSensor
+from firmware_bridge.simulator.sound import NoSuchSoundError, Sound
 from firmware_bridge.simulator.world import PortAppeared, PortVanished, Sent, SimulatedWorld, play_in_memory
 from tests.support.simulated import LIBRARY, Listener, listened, scenario
 
@@ -297,3 +307,67 @@ def test_fewer_sensors_take_what_happens_to_them_along() -> None:
 def test_rates_are_probabilities() -> None:
     with pytest.raises(ValueError, match="probability"):
         FaultRates(drop=1.5)
+
+
+def test_a_copied_sensor_says_the_serial_number_of_another() -> None:
+    script = scenario(duration_s=12.0, sensors=(SensorScript("A-1"), SensorScript("A-2", says_serial="A-1")))
+    listener = listened(script)
+    assert {ready.serial for ready in _kinds(listener, SensorReady, "A-1")} == {"A-1"}
+    assert {ready.serial for ready in _kinds(listener, SensorReady, "A-2")} == {"A-1"}
+
+
+def _vectors() -> dict[str, dict]:  # type: ignore[type-arg]
+    path = Path(__file__).resolve().parents[2] / "firmware_bridge" / "vectors" / "good_frames.json"
+    return {vector["name"]: vector for vector in json.loads(path.read_text())}
+
+
+def test_the_simulated_sensor_speaks_and_understands_the_golden_vectors() -> None:
+    vectors = _vectors()
+    golden = Decoder().feed(bytes.fromhex(vectors["hello"]["wire"]))[0]
+    assert isinstance(golden, Frame)
+    hello = parse(golden)
+    assert isinstance(hello, Hello)
+    frame = parse(Decoder().feed(bytes.fromhex(vectors["features"]["wire"]))[0])  # type: ignore[arg-type]
+    assert isinstance(frame, Features)
+    playback = Playback(Sound("golden", "", (frame,), hello.full_scale_db), hello.full_scale_db)
+    sensor = SimulatedSensor(hello, golden.epoch, playback, FaultyLine(random.Random(1)))
+    assert sensor.advance(0.0) == [(0.0, bytes.fromhex(vectors["hello"]["wire"]))]
+    ((_, sent),) = sensor.advance(0.2)
+    heard = parse(Decoder().feed(sent)[0])  # type: ignore[arg-type]
+    assert heard == frame._replace(hop_index=0)
+    sensor.receive(bytes.fromhex(vectors["hello_request"]["wire"]), 0.21)
+    sensor.receive(bytes.fromhex(vectors["time_request"]["wire"]), 0.22)
+    answers = [parse(item) for _, data in sensor.advance(0.24) for item in Decoder().feed(data)]  # type: ignore[arg-type]
+    assert answers[0] == hello
+    assert isinstance(answers[1], TimeReply)
+    assert answers[1].t2_samples == answers[1].t3_samples == round(0.22 * 48_000)
+
+
+def _recorded(path: Path, times_us: list[int], letter: str) -> CaptureReader:
+    header = CaptureHeader(what="", origin="", licence="", made_by="")
+    write_capture(path, header, [Chunk(t_us, f"{letter}{t_us}".encode()) for t_us in times_us])
+    reader = open_capture(path)
+    assert isinstance(reader, CaptureReader)
+    return reader
+
+
+def test_captures_are_played_in_their_own_rhythm(tmp_path: Path) -> None:
+    with (
+        _recorded(tmp_path / "a", [0, 250_000, 900_000], "a") as a,
+        _recorded(tmp_path / "b", [100_000, 250_000], "b") as b,
+    ):
+        world = RecordedWorld({"A": a, "B": b})
+        first = world.advance(0.0)
+        assert first == [PortAppeared(0.0, "A", "A"), PortAppeared(0.0, "B", "B"), Sent(0.0, "A", "A", b"a0")]
+        assert world.due_s == 0.1
+        world.receive("A", b"who are you?", 0.05)
+        later = world.advance(0.5)
+        assert [event.data for event in later if isinstance(event, Sent)] == [
+            b"b100000",
+            b"a250000",
+            b"b250000",
+        ]
+        assert not world.finished
+        assert len(world.advance(10.0)) == 1
+        assert world.finished
+        assert world.due_s == float("inf")

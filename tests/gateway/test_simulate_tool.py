@@ -13,7 +13,10 @@ import pytest
 
 from firmware_bridge.capture import SUFFIX, CaptureHeader, CaptureReader, open_capture
 from firmware_bridge.capture_writer import create_capture
+from firmware_bridge.events import FeatureFrame, SensorReady
 from firmware_bridge.feature_capture import write_features_capture
+from firmware_bridge.link import SensorLink
+from firmware_bridge.port_worker import PortWorker
 from firmware_bridge.simulator.library import load_sound
 from firmware_bridge.simulator.sound import Sound
 from firmware_bridge.simulator.synthetic import flat
@@ -23,6 +26,7 @@ from gateway.exit_codes import ExitCode
 from gateway.resources import config_root
 from gateway.tools.record import Tape
 from gateway.tools.simulate import load_library, load_scenario, make_world
+from tests.support.port_log import PortLog
 from tests.support.ptys import pty_device
 from tests.support.waiting import DEADLINE_S, wait_until
 
@@ -162,6 +166,31 @@ def test_simulated_and_recorded(tmp_path: Path, captures: Path, scenario: Path) 
     assert (header.origin, header.licence, header.note) == (str(ports / "SIM-0001"), "CC0-1.0", "n")
     assert times == sorted(times)
     assert isinstance(load_sound(out), Sound)
+
+
+def test_a_capture_is_played_on_a_port_once_somebody_opens_it(tmp_path: Path, captures: Path) -> None:
+    ports, log = tmp_path / "ports", PortLog()
+    player = agw("simulate", "--play", captures / "call.agwcap", "--dir", ports, "--speed", "max")
+    wait_until(lambda: (ports / "call").exists() or player.poll() is not None, "the port")
+    worker = PortWorker(str(ports / "call"), SensorLink(), log.take)
+    worker.start()
+    assert log.wait_kind(SensorReady).serial == "CAPTURE"
+    assert log.wait_kind(FeatureFrame, 16).features.laeq_cdb == -4000
+    assert player.wait(DEADLINE_S) == ExitCode.OK
+    player.communicate()
+    assert worker.stop(DEADLINE_S)
+
+
+def test_what_cannot_be_played_says_why(captures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = captures / "bad.agwcap"
+    bad.write_bytes(b"no")
+    for files, said in (
+        ([captures / "none.agwcap"], "cannot read: No such file"),
+        ([bad], "not_a_capture at byte 0"),
+        ([captures / "bed.agwcap"] * 2, "two captures of one name"),
+    ):
+        assert main(["simulate", "--play", *map(str, files)]) == ExitCode.UNAVAILABLE
+        assert said in capsys.readouterr().err
 
 
 def test_recording_from_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
