@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=Schedule.steps)
+    parser.add_argument("--steps", type=int, default=Schedule().steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", type=int, help="train this fold alone, for folds side by side")
     parser.add_argument("--out", type=Path, default=ROOM)

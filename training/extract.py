@@ -167,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--parts", default="train,tune")
     parser.add_argument("--read-report", action="store_true", help="only for the final report")
-    parser.add_argument("--mixtures", type=int, default=3000)
+    parser.add_argument("--mixtures", type=int, default=4500)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)

@@ -57,8 +57,7 @@ def page(model_id: str, sets: dict[Path, list[Heard]]) -> str:
         f"# What `{model_id}` makes of the committed captures",
         "",
         "Written by `python -m training.hear`; do not edit. Default settings, full scale 120 dB SPL. These "
-        "sources "
-        "were kept out of training and tuning; there are too few of them to prove anything.",
+        "sources were kept out of training and tuning; there are too few of them to prove anything.",
         "",
     ]
     for folder, heard in sets.items():

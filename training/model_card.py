@@ -24,25 +24,23 @@ def card(facts: Mapping[str, Any], results: Mapping[str, Any] | None) -> str:
         "## What it is",
         f"A small convolutional network ({facts['parameters']} parameters, {facts['bytes']} bytes float32, "
         f"{facts['mmac_per_s']} million multiplications a second of sound) that looks at the last {hops} "
-        "feature "
-        f"frames of one sensor ({hops / 8:.1f} s, 8 frames a second, feature layout {facts['layout']}, "
-        f"{channels} channels a frame) and gives a probability for each of {len(facts['labels'])} kinds of "
-        "sound: "
-        f"{', '.join(facts['labels'])}. A score says that the sound was there in about the last half second.",
+        f"feature frames of one sensor ({hops / 8:.1f} s, 8 frames a second, feature layout "
+        f"{facts['layout']}, {channels} channels a frame) and gives a probability for each of "
+        f"{len(facts['labels'])} kinds of sound: {', '.join(facts['labels'])}. A score says that the sound "
+        "was there in about the last half second.",
         "",
         f"`{', '.join(facts['positives'])}` raise alerts. The others are named so that they are told apart "
-        "from "
-        "them; they are not accurate enough to be used by themselves.",
+        "from them; they are not accurate enough to be used by themselves.",
         "",
         "## What it is for",
         "Pointing a person in a control room to a sound that may need attention: a voice of high vocal "
-        "effort, a "
-        "scream, breaking glass, a shot or explosion, near an outdoor or indoor sensor. A person decides.",
+        "effort, a scream, breaking glass, a shot or explosion, near an outdoor or indoor sensor. A person "
+        "decides.",
         "",
         "## What it is not for",
         "- It says nothing about emotion, mood, intent, identity or language, and was not trained to. "
-        "`shout` means "
-        "a loud voice, whatever the reason: a goal, a market stall, a call across the street are shouts.",
+        "`shout` means a loud voice, whatever the reason: a goal, a market stall, a call across the street "
+        "are shouts.",
         "- Not for evidence, not for acting without a person, not for counting or following people.",
         "- Not for measuring levels: it is blind to absolute level by construction.",
         "",
@@ -53,19 +51,15 @@ def card(facts: Mapping[str, Any], results: Mapping[str, Any] | None) -> str:
         ),
         "",
         f"Thin (under {THIN_MINUTES:.0f} minutes or {THIN_SOURCES} sources): {', '.join(thin) or 'none'}. "
-        "Fireworks, "
-        "door slams, car alarms, singing and crowds rest on few recordings; adults who really shout are rare "
-        "(three men ranting, acted sentences, vocal bursts, phone recordings), and whether a voice was loud "
-        "was "
-        "judged by the tilt of its spectrum. What was not there cannot be shown.",
+        "Fireworks, door slams, car alarms, singing and crowds rest on few recordings; adults who really "
+        "shout are rare (three men ranting, acted sentences, vocal bursts, phone recordings), and whether "
+        "a voice was loud was judged by the tilt of its spectrum. What was not there cannot be shown.",
         "",
         "All training sound is sampled at 16 kHz. Bands above 6.3 kHz are not given to the model, so what a "
-        "sensor "
-        "hears there cannot change a score. No sound comes from a sensor of this product in a street.",
+        "sensor hears there cannot change a score. No sound comes from a sensor of this product in a street.",
         "",
         "Beside the clips: mixtures of events with ambience and other sounds at -5 to 20 dB, with random "
-        "equalisers, "
-        "room responses, narrow bands and lost frames. Hard negatives were drawn more often.",
+        "equalisers, room responses, narrow bands and lost frames. Hard negatives were drawn more often.",
         "",
         "## Licences of the training sound",
         *_rows(
@@ -77,19 +71,18 @@ def card(facts: Mapping[str, Any], results: Mapping[str, Any] | None) -> str:
         ),
         "",
         "So this model contains non-commercial and unlicensed sources. Whether it may be used in a product "
-        "is a "
-        "question for the operator's lawyer; a model trained on redistributable sound alone is to come.",
+        "is a question for the operator's lawyer; a model trained on redistributable sound alone is to come.",
         "",
         "## Figures",
         *_figures(results),
         "",
         "## Thresholds",
-        "From the part `tune`: where the default decision rules raise 1 alarm an hour of hard negatives in "
-        "each "
-        "class (clips that each hold such a sound; a street has minutes of them a day): "
+        "From the part `tune`, with the default decision rules: in each class at most 5 alarms an hour of "
+        "hard negatives (clips that each hold such a sound; a street has minutes of them a day) and at most "
+        "one an hour of ambience, traffic, wind and rain (there were 35 minutes, so none): "
         + ", ".join(f"{label} {value}" for label, value in facts["thresholds"].items())
-        + ". The probabilities are calibrated for one window in ten holding the sound; in a street it is far "
-        "less.",
+        + ". The probabilities are calibrated for one window in ten holding the sound; in a street it is "
+        "far less.",
         "",
     ]
     return "\n".join(lines)
@@ -109,9 +102,8 @@ def _figures(results: Mapping[str, Any] | None) -> list[str]:
     ]
     return [
         "Cross-validation by source with the same recipe, whole clips, before the decision stage: share of "
-        "clips "
-        f"found at {strict} and {loose} false alarms an hour on hard negatives (95 % interval by source). "
-        "More in `training/RESULTS.md`. The final report on unseen sources is still to come.",
+        f"clips found at {strict} and {loose} false alarms an hour on hard negatives (95 % interval by "
+        "source). More in `training/RESULTS.md`. The final report on unseen sources is still to come.",
         "",
         *_rows(("class", "AUC", f"at {strict}/h", f"at {loose}/h"), rows),
     ]

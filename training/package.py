@@ -56,8 +56,9 @@ def description(facts: Mapping[str, Any]) -> str:
         "]",
         f"positives = {json.dumps(facts['positives'])}",
         "",
-        "# on_score by class: where the default rules raise 1 alarm an hour on the hard negatives of the "
-        "part tune.",
+        "# on_score by class. From the part tune, with the default rules: at most 5 alarms an hour of hard "
+        "negatives",
+        "# and at most one an hour of ambience, traffic, wind and rain.",
         "[thresholds]",
         *(f"{label} = {value}" for label, value in facts["thresholds"].items()),
         "",

@@ -19,18 +19,15 @@ def results_page(results: Figures) -> str:
         "",
         "Written by `python -m training.crossvalidate`; do not edit.",
         "",
-        f"Parts `train` and `tune`, {results['folds']} folds by source recording: every clip was scored by a "
-        "network "
-        "that heard neither its recording nor any mixture made with it. The part `report` was not read. "
-        "A clip counts by its highest window, one false alarm a clip at most; scores as the network gives "
-        "them, "
-        "before the decision stage (several hops of evidence, level above background), so the alerts of a "
-        "running "
-        "gateway are fewer. Intervals (95 %) come from drawing whole sources again.",
+        f"Parts `train` and `tune`, {results['folds']} folds by source recording: every clip was scored by "
+        "a network that heard neither its recording nor any mixture made with it. The part `report` was "
+        "not read. A clip counts by its highest window, one false alarm a clip at most; scores as the "
+        "network gives them, before the decision stage (several hops of evidence, level above background), "
+        "so the alerts of a running gateway are fewer. Intervals (95 %) come from drawing whole sources "
+        "again.",
         "",
         f"Negatives: {negative_clips} clips, {negative_min:.0f} minutes. With so little sound the threshold "
-        "for "
-        f"{strict} false alarms an hour is set by about {strict * negative_min / 60:.0f} clips.",
+        f"for {strict} false alarms an hour is set by about {strict * negative_min / 60:.0f} clips.",
         "",
         f"## Detection of whole clips at {strict} and {loose} false alarms an hour",
         "",
@@ -52,9 +49,8 @@ def results_page(results: Figures) -> str:
         "## False alarms an hour on each kind of negative",
         "",
         f"At each class's threshold for {strict} an hour over all negatives; in brackets the interval. "
-        "`repeated` counts alarms again after 3 s, over the four classes. Where minutes or sources are few, "
-        "the "
-        "figure shows little.",
+        "`repeated` counts alarms again after 3 s, over the four classes. Where minutes or sources are "
+        "few, the figure shows little.",
         "",
         *_table(
             ("sound", "clips", "minutes", "sources", *positives, "repeated"),
@@ -74,10 +70,8 @@ def results_page(results: Figures) -> str:
         "## Events found in mixtures, by signal-to-noise ratio",
         "",
         "Events in real beds (ambience, traffic, wind, rain, music, speech, crowds), random equaliser, some "
-        "with "
-        "reverberation; SNR = A-weighted level of the event's loud part less that of the bed. Same "
-        "thresholds; an "
-        "event is found when a window from its onset to 0.5 s after its end is above.",
+        "with reverberation; SNR = A-weighted level of the event's loud part less that of the bed. Same "
+        "thresholds; an event is found when a window from its onset to 0.5 s after its end is above.",
         "",
         *_table(
             ("class", "SNR dB", "events", "sources", "found"),

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from training import store as features
-from training.calibrate import THRESHOLD_PER_HOUR, decision_group, fit_calibration, thresholds_of
+from training.calibrate import decision_group, fit_calibration, thresholds_of
 from training.evaluation import Scored, class_figures, clips_for
 from training.fit import Schedule, logits_of, train
 from training.labels import LABELS, POSITIVES
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split("\n")[0])
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=Schedule.steps)
+    parser.add_argument("--steps", type=int, default=Schedule().steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tune-only", action="store_true", help="keep net.pt, calibrate it again")
@@ -79,7 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     thresholds = thresholds_of(scored)
     tuned = {
         "thresholds": thresholds,
-        "alarms_per_hour": THRESHOLD_PER_HOUR,
         "raised": {
             label: detection(decision_group(clips_for(scored, label), label), thresholds[label])
             for label in POSITIVES
