@@ -306,3 +306,39 @@ def test_a_full_disk_raises_and_leaves_whole_chunks(tmp_path: Path) -> None:
     assert problem is None
     assert len(read) > 20
     assert path.stat().st_size <= 4000
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_header_that_cannot_be_put_on_disk_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    def no_space(_fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="No space"):
+        create_capture(tmp_path / "x.agwcap", HEADER, overwrite=overwrite)
+    assert list(tmp_path.iterdir()) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_failed_write_can_be_followed_by_one_that_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.agwcap"
+    whole_write = os.pwrite
+
+    def half_of_it(fd: int, data: bytes, offset: int) -> int:
+        if len(data) < 60:
+            return whole_write(fd, data, offset)
+        whole_write(fd, data[:40], offset)
+        raise OSError(28, "No space left on device")
+
+    with create_capture(path, HEADER) as writer:
+        monkeypatch.setattr(os, "pwrite", half_of_it)
+        writer.write(1, b"fits")
+        with pytest.raises(OSError, match="No space"):
+            writer.write(2, b"x" * 100)
+        writer.write(3, b"fits too")
+    assert _read(path) == ([Chunk(1, b"fits"), Chunk(3, b"fits too")], None)

@@ -12,9 +12,17 @@ from firmware_bridge.link import SensorLink
 from firmware_bridge.port_states import PortState
 from firmware_bridge.port_watcher import PortWatcher
 from firmware_bridge.port_worker import PortWorker
+from firmware_bridge.ports import OpenFailure, open_line
 from firmware_bridge.simulator.pty_port import PtyPorts
 from firmware_bridge.simulator.scenario import Plug, Scenario, Unplug, with_sensor_count
-from firmware_bridge.simulator.world import PortAppeared, PortVanished, SimulatedWorld
+from firmware_bridge.simulator.world import (
+    PortAppeared,
+    PortVanished,
+    Sent,
+    SimulatedWorld,
+    play_in_memory,
+)
+from firmware_bridge.waker import Waker
 from tests.support.port_log import PortLog
 from tests.support.simulated import LIBRARY, scenario
 from tests.support.waiting import Collector, wait_until
@@ -106,3 +114,24 @@ def test_stopping_before_anybody_listens(tmp_path: Path) -> None:
         assert not ports.running
     assert list(tmp_path.iterdir()) == []
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_slow_reader_gets_flat_out_the_very_bytes_of_the_run_in_memory(tmp_path: Path) -> None:
+    script = scenario(duration_s=90.0)
+    in_memory = play_in_memory(SimulatedWorld(script, LIBRARY, epoch=7))
+    expected = b"".join(event.data for event in in_memory if isinstance(event, Sent))
+    assert len(expected) > 8 * 4096
+    with simulated(script, tmp_path, flat_out=True) as (ports, _world):
+        line = open_line(str(tmp_path / ONE), 115200, waker := Waker())
+        assert not isinstance(line, OpenFailure)
+        # A pty holds 4 KiB: the simulator has to wait long before the end.
+        got = line.read(20)
+        while isinstance(got, bytes) and len(got) < len(expected):
+            more = line.read(20)
+            assert isinstance(more, bytes)
+            got += more
+        assert got == expected
+        assert ports.wait(20)
+        line.close()
+        waker.close()
+    assert ports.lost_bytes == 0
