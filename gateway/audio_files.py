@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.front_end import LARGEST_SAMPLE
+from dsp.resampling import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 from gateway.errors import GatewayError
 
 _BLOCK_S = 10
-LOWEST_RATE_HZ = 4_000
-HIGHEST_RATE_HZ = 384_000
+_RATES = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
 
 
 class AudioFileError(GatewayError):
@@ -47,6 +48,8 @@ class AudioFile:
             mono = block.mean(axis=1)
             if not np.isfinite(mono).all():
                 raise _unreadable(self._path, "it contains samples that are not numbers")
+            if np.abs(mono).max() > LARGEST_SAMPLE:
+                raise _unreadable(self._path, "it contains samples far beyond full scale, 1.0")
             yield mono
 
 
@@ -64,7 +67,7 @@ def open_audio(path: Path) -> Iterator[AudioFile]:
         raise _unreadable(path, str(problem)) from problem
     with sound:
         if not LOWEST_RATE_HZ <= sound.samplerate <= HIGHEST_RATE_HZ:
-            raise _unreadable(path, f"its sample rate is {sound.samplerate} Hz")
+            raise _unreadable(path, f"its sample rate is {sound.samplerate} Hz, not {_RATES}")
         if sound.frames == 0:
             raise _unreadable(path, "it holds no samples")
         yield AudioFile(sound, path)

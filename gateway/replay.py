@@ -17,7 +17,7 @@ from dsp.layout import HOP_S, LAYOUT_ID
 from firmware_bridge.capture import MAGIC, CaptureProblem, CaptureReader, open_capture
 from firmware_bridge.events import FeatureFrame, Gap, LinkEvent, SensorLost, SensorReady, SensorRefused
 from firmware_bridge.link import SensorLink
-from gateway.audio_files import open_audio
+from gateway.audio_files import AudioFile, AudioFileError, open_audio
 from gateway.classifier import Classifier
 from gateway.contract.vocabulary import EndReason
 from gateway.decision_rules import ClassRule
@@ -82,18 +82,22 @@ def _replay_audio(path: Path, setup: ReplaySetup) -> Iterator[Analysis | Decisio
     pipeline = setup.pipeline()
     hops = 0
     with open_audio(path) as audio:
-        front_end = FrontEnd(audio.rate_hz)
-        for frames in _frames(audio.blocks(), front_end):
-            for codes in frames:
+        try:
+            for codes in _rows(audio):
                 hops += 1
                 yield from _heard(pipeline, codes, hops * HOP_S)
+        except AudioFileError:
+            # The file breaks off: what is open ends here, and then the error is told.
+            yield from pipeline.close(EndReason.STREAM_ENDED, hops * HOP_S)
+            raise
     yield from pipeline.close(EndReason.STREAM_ENDED, hops * HOP_S)
 
 
-def _frames(blocks: Iterator[np.ndarray], front_end: FrontEnd) -> Iterator[np.ndarray]:
-    for block in blocks:
-        yield front_end.process(block)
-    yield front_end.flush()
+def _rows(audio: AudioFile) -> Iterator[np.void]:
+    front_end = FrontEnd(audio.rate_hz)
+    for block in audio.blocks():
+        yield from front_end.process(block)
+    yield from front_end.flush()
 
 
 def _heard(pipeline: SensorPipeline, codes: np.void, t_end_s: float) -> Iterator[Analysis | Decision]:
@@ -151,11 +155,12 @@ class _CaptureStream:
             case SensorReady():
                 self._pipeline = self._setup.pipeline(event.hello.full_scale_db)
                 self._first_hop = None
-                # A rebooted sensor counts its hops from 0 again; on the file's clock it goes on from here.
-                self._base_s = max(self.heard_s, event.now_s) if self.heard_s else 0.0
             case FeatureFrame() if self._pipeline is not None:
                 if self._first_hop is None:
+                    # The file's clock begins with the file; a sensor's hops begin wherever it began to count,
+                    # and again after a reboot.
                     self._first_hop = event.hop_index
+                    self._base_s = max(self.heard_s, event.received_s - HOP_S)
                 self.heard_s = self._base_s + (event.hop_index - self._first_hop + 1) * HOP_S
                 yield from _heard(self._pipeline, codes_of(event.features), self.heard_s)
             case Gap() if self._pipeline is not None and self._first_hop is not None:

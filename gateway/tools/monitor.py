@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsp.layout import HOP_S
 from firmware_bridge.events import (
     FeatureFrame,
     Gap,
@@ -183,8 +184,8 @@ class _Ears:
         match event:
             case FeatureFrame() if self._pipeline is not None:
                 self.heard = True
-                hop_s = event.hop_index / 8 + 0.125
-                screen.show(self._pipeline.hear(codes_of(event.features), hop_s), event.serial)
+                t_s = (event.hop_index + 1) * HOP_S
+                screen.show(self._pipeline.hear(codes_of(event.features), t_s), event.serial)
             case Gap() if self._pipeline is not None:
                 self._pipeline.miss(event.hops)
             case HealthReceived():
@@ -217,7 +218,7 @@ class _Screen:
 
     def show(self, analysis: Analysis, serial: str) -> None:
         if self.as_json:
-            print(json.dumps(_fields(analysis, serial)), flush=True)
+            print(json.dumps(_fields(analysis, serial), allow_nan=False), flush=True)
             return
         for decision in analysis.decisions:
             phase, name = (

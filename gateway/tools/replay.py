@@ -14,6 +14,7 @@ from gateway.contract.words import class_word, phase_word, severity_word
 from gateway.decision_rules import ClassRule
 from gateway.decisions import Decision
 from gateway.errors import GatewayError
+from gateway.exit_codes import ExitCode
 from gateway.model_setup import DEFAULT, ModelSetup, choose_model
 from gateway.pipeline import Analysis
 from gateway.replay import ReplaySetup, replay_file
@@ -21,7 +22,6 @@ from gateway.rules_in_force import rules_in_force
 from gateway.settings_decision import DecisionSettings
 from gateway.settings_load import load_settings
 
-FOUND_BAD_FILES = 1
 _PROGRESS_EVERY_S = 2.0
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             writer.bad_file(problem, path)
         progress.done(path)
     progress.finish()
-    return FOUND_BAD_FILES if bad_files else 0
+    return ExitCode.FOUND if bad_files else ExitCode.OK
 
 
 def _model_and_rules(args: argparse.Namespace) -> tuple[ModelSetup, dict[str, ClassRule]]:
@@ -98,8 +98,7 @@ class _Writer:
             print(f"agw replay: {problem}", file=sys.stderr)
 
     def _line(self, fields: dict[str, Any], path: Path) -> None:
-        if fields["type"] != "error":
-            fields["calibrated"] = self.args.full_scale_db is not None
+        fields["calibrated"] = self.args.full_scale_db is not None
         if self.several or fields["type"] == "error":
             fields["file"] = str(path)
         self.out.write(json.dumps(fields, allow_nan=False) + "\n")
