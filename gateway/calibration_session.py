@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from firmware_bridge.events import CalibrationReceived, FeatureFrame, LinkEvent, SensorLost, SensorReady
+from firmware_bridge.events import (
+    CalibrationReceived,
+    FeatureFrame,
+    LinkEvent,
+    SensorLost,
+    SensorReady,
+    SensorRefused,
+)
 from firmware_bridge.messages import CalibrationReport, Hello
 from gateway.calibration_check import (
     LONGEST_PAUSE_S,
@@ -21,13 +28,14 @@ class CalibrationSession:
     """Follows the sensor with one serial number and passes over all others.
 
     reference_db: the calibrator's SPL; None recognises 94 or 114 dB. What was heard before the sensor went or
-    booted again does not count.
+    booted again does not count. refused: why the sensor cannot be used, once that is known.
     """
 
     def __init__(self, serial: str, reference_db: float | None = None) -> None:
         self.serial = serial
         self.hello: Hello | None = None
         self.others: set[str] = set()
+        self.refused: str | None = None
         self._reference_db = reference_db
         self._laeq_cdb: int | None = None
         self._hop_index = 0
@@ -59,6 +67,8 @@ class CalibrationSession:
             case SensorReady():
                 self._forget()
                 self.hello = event.hello
+            case SensorRefused() if event.serial == self.serial:
+                self.refused = event.hint
             case SensorLost() if event.serial == self.serial:
                 self._forget()
             case FeatureFrame() if event.serial == self.serial:

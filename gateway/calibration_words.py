@@ -37,6 +37,10 @@ _TEXTS: dict[str, Phrase] = {
         "en": "sensor {serial} was not heard",
         "nl": "sensor {serial} is niet gehoord",
     },
+    "unusable": {
+        "en": "it cannot be used: {why}",
+        "nl": "hij is niet te gebruiken: {why}",
+    },
     "other": {
         "en": "another sensor is here: {serial}",
         "nl": "hier is een andere sensor: {serial}",

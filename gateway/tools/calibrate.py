@@ -6,19 +6,13 @@ Opens the sensor's port itself, so the gateway must not hold it meanwhile.
 from __future__ import annotations
 
 import argparse
-import queue
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TextIO
 
-from dsp.layout import LAYOUT_ID
-from firmware_bridge.events import CalibrationReceived, LinkEvent
-from firmware_bridge.link import SensorLink
+from firmware_bridge.events import CalibrationReceived
 from firmware_bridge.port_states import PortChanged, PortState
-from firmware_bridge.port_watcher import PortWatcher
-from firmware_bridge.port_worker import PortWorker
 from gateway.calibration_check import NOMINAL_LEVELS_DB, Accepted, Refused
 from gateway.calibration_record import (
     Calibration,
@@ -34,16 +28,15 @@ from gateway.contract.instants import utc_text
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 from gateway.phrases import Language
+from gateway.port_listener import PortListener
 from gateway.settings import PortSettings, SensorSettings
 from gateway.settings_load import DEFAULT_SETTINGS_PATH, LoadedSettings, load_settings
+from gateway.tools.level_line import LevelLine
 
 _HOPELESS = {PortState.BUSY, PortState.DENIED, PortState.FAILED}
 _HOPELESS_S = 2.0  # a pattern's ports come one by one
 _POLL_S = 0.25
-_LINE_EVERY_S = 1.0
 _CERTIFICATE_SPREAD_DB = 0.5
-
-PortEvent = tuple[str, LinkEvent | PortChanged]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,116 +107,40 @@ def _listen(
     session: CalibrationSession, ports: Sequence[PortSettings], for_s: float, language: Language
 ) -> Accepted | Refused:
     """Until the tone is good enough or the time is up."""
-    events: queue.Queue[PortEvent] = queue.Queue()
-    watchers = [_watch(port, events) for port in ports]
     clock = HostClock()
-    meter = _Meter(sys.stdout, language)
-    give_up_s = clock.monotonic_s() + for_s
+    begun_s = usable_s = clock.monotonic_s()
     states: dict[str, PortChanged] = {}
-    hopeless_since_s: float | None = None
-    for watcher in watchers:
-        watcher.start()
-    try:
-        while clock.monotonic_s() < give_up_s:
-            for event in _waiting(events):
+    line = LevelLine(sys.stdout, language)
+    with PortListener(ports) as listener, line:
+        while clock.monotonic_s() - begun_s < for_s:
+            for _port, event in listener.take(_POLL_S):
                 if isinstance(event, PortChanged):
                     states[event.url] = event
                     continue
                 session.take(event)
-                if isinstance(event, CalibrationReceived):
-                    outcome = session.outcome()
-                    if outcome is not None:
-                        return outcome
+                outcome = session.outcome() if isinstance(event, CalibrationReceived) else None
+                if outcome is not None:
+                    return outcome
             now_s = clock.monotonic_s()
-            hopeless = bool(states) and all(state.state in _HOPELESS for state in states.values())
-            if not hopeless:
-                hopeless_since_s = None
-            elif hopeless_since_s is None:
-                hopeless_since_s = now_s
-            elif now_s - hopeless_since_s > _HOPELESS_S:
+            if not states or any(state.state not in _HOPELESS for state in states.values()):
+                usable_s = now_s
+            if now_s - usable_s > _HOPELESS_S or session.refused is not None:
                 break
-            meter.show(session, states, now_s)
-        if session.hello is None:
-            raise _no_sensor(session, states, language)
-        return session.verdict()
-    finally:
-        meter.end()
-        for watcher in watchers:
-            watcher.stop()
-
-
-def _watch(port: PortSettings, events: queue.Queue[PortEvent]) -> PortWatcher:
-    def sink(url: str, event: LinkEvent | PortChanged) -> None:
-        events.put((url, event))
-
-    return PortWatcher(
-        [port.url], lambda url: PortWorker(url, SensorLink((LAYOUT_ID,)), sink, baud=port.baud), sink
-    )
-
-
-def _waiting(events: queue.Queue[PortEvent]) -> list[LinkEvent | PortChanged]:
-    """What has come, waiting a moment for the first."""
-    taken: list[LinkEvent | PortChanged] = []
-    try:
-        taken.append(events.get(timeout=_POLL_S)[1])
-        while True:
-            taken.append(events.get_nowait()[1])
-    except queue.Empty:
-        return taken
+            line.show(session, states, now_s)
+    if session.hello is None:
+        raise _no_sensor(session, states, language)
+    return session.verdict()
 
 
 def _no_sensor(
     session: CalibrationSession, states: dict[str, PortChanged], language: Language
 ) -> GatewayError:
-    seen = []
+    seen = [] if session.refused is None else [say("unusable", language, why=session.refused)]
+    seen += [say("other", language, serial=serial) for serial in sorted(session.others)]
     for url, state in states.items():
         text = state.text(language)
         seen.append(f"{url}: {text.message}. {text.hint}".rstrip(". "))
-    others = [say("other", language, serial=serial) for serial in sorted(session.others)]
-    return GatewayError(say("not_heard", language, serial=session.serial), hint=". ".join([*others, *seen]))
-
-
-class _Meter:
-    """The live line: rewritten in place on a terminal, one a second elsewhere."""
-
-    def __init__(self, out: TextIO, language: Language) -> None:
-        self._out = out
-        self._language = language
-        self._shown_s: float | None = None
-        self._in_place = out.isatty()
-
-    def show(self, session: CalibrationSession, states: dict[str, PortChanged], now_s: float) -> None:
-        if self._shown_s is not None and now_s - self._shown_s < _LINE_EVERY_S:
-            return
-        self._shown_s = now_s
-        line = self._line(session, states)
-        self._out.write(f"\r\x1b[K{line}" if self._in_place else f"{line}\n")
-        self._out.flush()
-
-    def end(self) -> None:
-        if self._in_place and self._shown_s is not None:
-            self._out.write("\n")
-
-    def _line(self, session: CalibrationSession, states: dict[str, PortChanged]) -> str:
-        if session.hello is None or session.level_db is None:
-            ports = [f"{url}: {state.text(self._language).message}" for url, state in states.items()]
-            return say("waiting", self._language, ports=f"({', '.join(ports)})")
-        parts = [say("level", self._language, level=session.level_db)]
-        report = session.newest_report
-        if report is not None:
-            parts.append(
-                say(
-                    "tone",
-                    self._language,
-                    hz=report.frequency_dhz / 10,
-                    level=report.level_cdb / 100 + session.hello.full_scale_db,
-                    distortion=report.distortion_cpct / 100,
-                )
-            )
-        verdict = session.verdict()
-        if isinstance(verdict, Refused):
-            parts.append(verdict.text(self._language))
-        return " | ".join(parts)
+    return GatewayError(say("not_heard", language, serial=session.serial), hint=". ".join(seen))
 
 
 def _record(

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firmware_bridge.events import CalibrationReceived, FeatureFrame, LostReason, SensorLost, SensorReady
+from firmware_bridge.events import (
+    CalibrationReceived,
+    FeatureFrame,
+    LostReason,
+    RefusedReason,
+    SensorLost,
+    SensorReady,
+    SensorRefused,
+)
 from firmware_bridge.messages import CalibrationReport, Features, Hello
 from gateway.calibration_check import Accepted, RefusalReason, Refused
 from gateway.calibration_session import PATIENCE_S, CalibrationSession
@@ -73,6 +81,14 @@ def test_other_sensors_are_noted_and_do_not_count() -> None:
     assert session.others == {"AS-2"}
     assert session.hello == HELLO
     assert refusal(session) is RefusalReason.NO_TONE
+
+
+def test_a_sensor_that_cannot_be_used() -> None:
+    session = CalibrationSession("AS-1")
+    session.take(SensorRefused("AS-2", RefusedReason.UNKNOWN_LAYOUT, "update the gateway", 0.0))
+    assert session.refused is None
+    session.take(SensorRefused("AS-1", RefusedReason.UNKNOWN_LAYOUT, "update the gateway", 0.0))
+    assert session.refused == "update the gateway"
 
 
 def test_a_loss_or_a_new_boot_begins_anew() -> None:
