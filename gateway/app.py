@@ -15,7 +15,9 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +28,8 @@ from firmware_bridge.port_watcher import PortWatcher
 from firmware_bridge.port_worker import DEFAULT_BAUD, PortWorker
 from gateway.alerts import AlertFactory
 from gateway.announcements import GatewayIdentity, gateway_status
-from gateway.broker_link import BrokerOptions, LinkPhase, LinkState, TlsFiles, Will
+from gateway.broker_link import BrokerOptions, LinkPhase, LinkState, Will
+from gateway.broker_options import broker_options
 from gateway.calibrated import StoredCalibrations
 from gateway.calibration_store import CalibrationStore
 from gateway.clock import HostClock
@@ -43,6 +46,7 @@ from gateway.outbox import Outbox
 from gateway.places import bound_sensors
 from gateway.publisher import Publisher
 from gateway.rules_in_force import rules_in_force
+from gateway.settings import PortSettings
 from gateway.settings_load import LoadedSettings
 from gateway.station import Station, StationEvent
 from gateway.version import release
@@ -100,10 +104,8 @@ class App:
         self._publisher.start()
         self._tell_status(Presence.ONLINE)
         self._pipeline.start()
-        bauds = {port.url: port.baud for port in self._loaded.values.port}
-        self._ports = PortWatcher(
-            list(bauds), lambda url: self._worker(url, bauds.get(url, DEFAULT_BAUD)), self._put
-        )
+        ports = self._loaded.values.port
+        self._ports = PortWatcher([port.url for port in ports], self._worker, self._put)
         self._ports.start()
         log.info("gateway %s/%s runs", self._identity.site, self._identity.gateway)
 
@@ -120,7 +122,8 @@ class App:
         if self._previous_hook is not None:
             threading.excepthook = self._previous_hook
 
-    def _worker(self, url: str, baud: int) -> PortWorker:
+    def _worker(self, url: str) -> PortWorker:
+        baud = baud_of(url, self._loaded.values.port)
         link = SensorLink((LAYOUT_ID,))
 
         def sink(port: str, event: StationEvent) -> None:
@@ -212,25 +215,9 @@ class App:
         )
 
     def _broker_options(self) -> BrokerOptions:
-        broker = self._loaded.values.broker
-        tls = None
-        if broker.tls is not None:
-            ca, cert, key = (
-                None if name is None else self._loaded.resolve(name)
-                for name in (broker.tls.ca, broker.tls.cert, broker.tls.key)
-            )
-            tls = TlsFiles(ca, cert, key)
         gone = gateway_status(self._identity, Presence.OFFLINE, None, "connection_lost")
-        return BrokerOptions(
-            host=broker.host,
-            port=broker.effective_port,
-            client_id=f"agw-{self._identity.site}-{self._identity.gateway}",
-            username=broker.username,
-            password=self._loaded.broker_password(),
-            tls=tls,
-            will=Will(self._topics.status, encode(gone)),
-            keep_alive_s=broker.keep_alive_s,
-        )
+        client_id = f"agw-{self._identity.site}-{self._identity.gateway}"
+        return replace(broker_options(self._loaded, client_id), will=Will(self._topics.status, encode(gone)))
 
     def _tell_status(self, presence: Presence, reason: str | None = None) -> None:
         assert self._publisher is not None
@@ -252,6 +239,13 @@ class App:
         )
         self.failure = problem
         self.ended.set()
+
+
+def baud_of(url: str, ports: Sequence[PortSettings]) -> int:
+    """The speed of the port's own entry, else of the first pattern that it matches."""
+    outright = [port.baud for port in ports if port.url == url]
+    by_pattern = [port.baud for port in ports if fnmatchcase(url, port.url)]
+    return [*outright, *by_pattern, DEFAULT_BAUD][0]
 
 
 def _log_link(state: LinkState) -> None:
