@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
@@ -58,3 +59,33 @@ def test_levels_out_of_range_are_kept_at_the_edge(level_db: float) -> None:
     level = background.level_db()
     assert level is not None
     assert -20.0 <= level <= 160.0
+
+
+def test_it_is_the_weighted_median_of_all_that_was_heard() -> None:
+    chance = random.Random(1)
+    background = Background(time_constant_s=5.0, least_heard_s=0.0)  # often enough scaled down
+    heard: list[float] = []
+    street_db = 50.0
+    for _ in range(2000):
+        if chance.random() < 0.02:
+            street_db = chance.uniform(-30.0, 170.0)
+        heard.append(chance.gauss(street_db, 4.0))
+        background.hear(heard[-1], HOP_S)
+        level = background.level_db()
+        if len(heard) % 50 == 0:
+            assert level == plain_median(heard, time_constant_s=5.0)
+
+
+def plain_median(levels_db: list[float], time_constant_s: float) -> float:
+    """Lowest step of 0.5 dB at which half of the weight is reached, by sorting everything."""
+    steps = [min(max(round((level + 20.0) / 0.5), 0), 360) for level in levels_db]
+    newest = len(levels_db) - 1
+    weighted = sorted(
+        (step, math.exp(-(newest - index) * HOP_S / time_constant_s)) for index, step in enumerate(steps)
+    )
+    half, reached = sum(weight for _, weight in weighted) / 2.0, 0.0
+    for step, weight in weighted:
+        reached += weight
+        if reached >= half:
+            return -20.0 + 0.5 * step
+    raise AssertionError("nothing was heard")
