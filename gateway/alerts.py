@@ -23,7 +23,7 @@ from gateway.contract.vocabulary import (
     Priority,
     Status,
 )
-from gateway.decision_types import Decision
+from gateway.decisions.types import Decision
 
 
 @dataclass(frozen=True, slots=True)

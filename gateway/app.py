@@ -28,26 +28,26 @@ from firmware_bridge.port_watcher import PortWatcher
 from firmware_bridge.port_worker import DEFAULT_BAUD, PortWorker
 from gateway.alerts import AlertFactory
 from gateway.announcements import GatewayIdentity, gateway_status
-from gateway.broker_link import BrokerOptions, LinkPhase, LinkState, Will
 from gateway.broker_options import broker_options
-from gateway.calibrated import StoredCalibrations
-from gateway.calibration_store import CalibrationStore
+from gateway.calibration.applied import StoredCalibrations
+from gateway.calibration.store import CalibrationStore
 from gateway.clock import HostClock
 from gateway.contract.encoding import encode
 from gateway.contract.instants import utc_text
 from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Fault, Text
 from gateway.contract.vocabulary import Presence, Status
+from gateway.delivery.broker_link import BrokerOptions, LinkPhase, LinkState, Will
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.publisher import Publisher
 from gateway.desk import Desk
 from gateway.errors import GatewayError
 from gateway.inbox import Inbox
 from gateway.model_setup import ModelSetup, choose_model
-from gateway.outbox import Outbox
 from gateway.places import bound_sensors
-from gateway.publisher import Publisher
-from gateway.rules_in_force import rules_in_force
-from gateway.settings import PortSettings
-from gateway.settings_load import LoadedSettings
+from gateway.settings.load import LoadedSettings
+from gateway.settings.rules_in_force import rules_in_force
+from gateway.settings.schema import PortSettings
 from gateway.station import Station, StationEvent
 from gateway.version import release
 

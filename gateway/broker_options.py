@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.broker_link import BrokerOptions, TlsFiles
-from gateway.settings_load import LoadedSettings
+from gateway.delivery.broker_link import BrokerOptions, TlsFiles
+from gateway.settings.load import LoadedSettings
 
 
 def broker_options(loaded: LoadedSettings, client_id: str) -> BrokerOptions:

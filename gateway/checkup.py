@@ -22,18 +22,18 @@ from firmware_bridge.port_states import PortChanged, PortState
 from firmware_bridge.port_watcher import is_pattern
 from firmware_bridge.ports import OpenFailure, open_line
 from firmware_bridge.waker import Waker
-from gateway.broker_link import Acknowledged, LinkPhase, LinkState
 from gateway.broker_options import broker_options
-from gateway.calibration_store import CalibrationStore
+from gateway.calibration.store import CalibrationStore
 from gateway.checkup_words import FINDINGS, STATES, SUBJECTS
 from gateway.clock import HostClock
 from gateway.contract.instants import utc_text
+from gateway.delivery.broker_link import Acknowledged, LinkPhase, LinkState
+from gateway.delivery.mqtt import MqttLink
 from gateway.errors import GatewayError
 from gateway.model_setup import choose_model
-from gateway.mqtt import MqttLink
 from gateway.phrases import Language, fill
-from gateway.settings import PortSettings
-from gateway.settings_load import LoadedSettings
+from gateway.settings.load import LoadedSettings
+from gateway.settings.schema import PortSettings
 
 State = Literal["ok", "warn", "fail"]
 

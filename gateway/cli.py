@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 from gateway.errors import GatewayError
 from gateway.exit_codes import MEANING, ExitCode
-from gateway.settings_error import SettingsError
+from gateway.settings.error import SettingsError
 from gateway.version import release
 
 

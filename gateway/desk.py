@@ -30,8 +30,8 @@ from gateway.contract.instants import utc_text
 from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Alert, Fault, LinkQuality, Payload, SensorCoverage, Text
 from gateway.contract.vocabulary import ClockState, EndReason, SensorState
-from gateway.outbox import Outbox
-from gateway.outbox_fault import OutboxError
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.outbox_fault import OutboxError
 from gateway.station import RETIRED, Sighting, Station
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from firmware_bridge.events import FeatureFrame
 from gateway.alerts import SensorContext, StreamClock
 from gateway.clock import HostClock
 from gateway.contract.vocabulary import ClockState
-from gateway.decisions import Decision, EndReason
+from gateway.decisions.decider import Decision, EndReason
 from gateway.features import codes_of
 from gateway.pipeline import Analysis, SensorPipeline
 

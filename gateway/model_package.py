@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from gateway.decision_rules import DEFAULT_RULES, MIN_SCORE
+from gateway.decisions.rules import DEFAULT_RULES, MIN_SCORE
 from gateway.errors import GatewayError
 
 SCHEMA = 1

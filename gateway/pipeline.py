@@ -16,8 +16,8 @@ from dsp.layout import HOP_S
 from dsp.model_input import model_input
 from dsp.windows import HopWindow
 from gateway.classifier import Classifier, Scores
-from gateway.decision_rules import ClassRule
-from gateway.decisions import Decider, Decision, EndReason, Evidence
+from gateway.decisions.decider import Decider, Decision, EndReason, Evidence
+from gateway.decisions.rules import ClassRule
 
 
 @dataclass(frozen=True, slots=True)

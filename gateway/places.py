@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.contract.types import Camera, Place, Point
-from gateway.settings import PlaceSettings, SensorSettings
+from gateway.settings.schema import PlaceSettings, SensorSettings
 from gateway.station import BoundSensor
 
 

@@ -12,7 +12,7 @@ from firmware_bridge.link import LinkCounters, SensorLink
 from firmware_bridge.port_states import PortChanged
 from firmware_bridge.port_watcher import PortWatcher
 from firmware_bridge.port_worker import PortWorker
-from gateway.settings import PortSettings
+from gateway.settings.schema import PortSettings
 
 PortEvent = tuple[str, LinkEvent | PortChanged]
 

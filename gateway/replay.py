@@ -20,8 +20,8 @@ from firmware_bridge.link import SensorLink
 from gateway.audio_files import AudioFile, AudioFileError, open_audio
 from gateway.classifier import Classifier
 from gateway.contract.vocabulary import EndReason
-from gateway.decision_rules import ClassRule
-from gateway.decisions import Decision
+from gateway.decisions.decider import Decision
+from gateway.decisions.rules import ClassRule
 from gateway.errors import GatewayError
 from gateway.features import codes_of
 from gateway.pipeline import Analysis, SensorPipeline

@@ -26,14 +26,14 @@ from firmware_bridge.events import (
 )
 from firmware_bridge.port_states import PortChanged, PortState
 from gateway.alerts import AlertFactory, SensorContext
-from gateway.calibrated import AppliedCalibration
+from gateway.calibration.applied import AppliedCalibration
 from gateway.clock import HostClock
 from gateway.contract.topics import provisional_id
 from gateway.contract.types import Alert, Fault, Place, Text
 from gateway.contract.vocabulary import EndReason, Mode, SensorState
 from gateway.coverage import Coverage
-from gateway.decision_rules import ClassRule
-from gateway.decisions import Decision
+from gateway.decisions.decider import Decision
+from gateway.decisions.rules import ClassRule
 from gateway.live_sensor import LiveSensor
 from gateway.model_setup import ModelSetup
 from gateway.pipeline import SensorPipeline

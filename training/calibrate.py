@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.layout import HOP_S
-from gateway.decision_rules import DEFAULT_RULES
+from gateway.decisions.rules import DEFAULT_RULES
 from training.evaluation import Scored, negative_clips
 from training.labels import LABELS, POSITIVES
 from training.metrics import Group, group_of, threshold_at

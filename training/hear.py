@@ -18,7 +18,7 @@ from typing import Any
 from dsp.layout import HOP_S, LAYOUT_ID
 from dsp.model_input import CHANNELS, MODEL_INPUT_VERSION
 from gateway.classifier import Classifier
-from gateway.decision_rules import rules_for
+from gateway.decisions.rules import rules_for
 from gateway.model_package import load_package
 from gateway.pipeline import Analysis
 from gateway.replay import ReplaySetup, replay_file

@@ -13,24 +13,24 @@ from pathlib import Path
 
 from firmware_bridge.events import CalibrationReceived
 from firmware_bridge.port_states import PortChanged, PortState
-from gateway.calibration_check import NOMINAL_LEVELS_DB, Accepted, Refused
-from gateway.calibration_record import (
+from gateway.calibration.check import NOMINAL_LEVELS_DB, Accepted, Refused
+from gateway.calibration.record import (
     Calibration,
     CalibratorReference,
     ToneMeasurement,
     new_calibration_id,
 )
-from gateway.calibration_session import CalibrationSession
-from gateway.calibration_store import CalibrationStore
-from gateway.calibration_words import is_yes, say
+from gateway.calibration.session import CalibrationSession
+from gateway.calibration.store import CalibrationStore
+from gateway.calibration.words import is_yes, say
 from gateway.clock import HostClock
 from gateway.contract.instants import utc_text
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 from gateway.phrases import Language
 from gateway.port_listener import PortListener
-from gateway.settings import PortSettings, SensorSettings
-from gateway.settings_load import DEFAULT_SETTINGS_PATH, LoadedSettings, load_settings
+from gateway.settings.load import DEFAULT_SETTINGS_PATH, LoadedSettings, load_settings
+from gateway.settings.schema import PortSettings, SensorSettings
 from gateway.tools.level_line import LevelLine
 
 _HOPELESS = {PortState.BUSY, PortState.DENIED, PortState.FAILED}

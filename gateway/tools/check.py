@@ -9,8 +9,8 @@ from gateway.checkup import Finding, check_up
 from gateway.clock import HostClock
 from gateway.exit_codes import ExitCode
 from gateway.phrases import Language
-from gateway.settings_error import SettingsError
-from gateway.settings_load import DEFAULT_SETTINGS_PATH, load_settings
+from gateway.settings.error import SettingsError
+from gateway.settings.load import DEFAULT_SETTINGS_PATH, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gateway.exit_codes import ExitCode
 from gateway.resources import config_root
-from gateway.settings_effective import effective
-from gateway.settings_load import DEFAULT_SETTINGS_PATH, load_settings
-from gateway.settings_reference import reference, schema
+from gateway.settings.effective import effective
+from gateway.settings.load import DEFAULT_SETTINGS_PATH, load_settings
+from gateway.settings.reference import reference, schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from firmware_bridge.simulator.scenario import Scenario
 from gateway.app import App, follow_log_to_stderr
 from gateway.embedded_broker import EmbeddedBroker
 from gateway.exit_codes import ExitCode
-from gateway.settings_load import parse_settings
+from gateway.settings.load import parse_settings
 from gateway.tools.simulate import load_library, load_scenario, make_world
 from gateway.tools.until_stopped import until_stopped
 from gateway.tools.watch import Watcher

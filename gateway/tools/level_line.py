@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TextIO
 
 from firmware_bridge.port_states import PortChanged
-from gateway.calibration_check import Refused
-from gateway.calibration_session import CalibrationSession
-from gateway.calibration_words import say
+from gateway.calibration.check import Refused
+from gateway.calibration.session import CalibrationSession
+from gateway.calibration.words import say
 from gateway.phrases import Language
 
 _EVERY_S = 1.0

@@ -23,8 +23,8 @@ from firmware_bridge.events import (
 )
 from firmware_bridge.link import LinkCounters
 from firmware_bridge.port_states import PortChanged
-from gateway.calibrated import StoredCalibrations
-from gateway.calibration_store import CalibrationStore
+from gateway.calibration.applied import StoredCalibrations
+from gateway.calibration.store import CalibrationStore
 from gateway.clock import HostClock
 from gateway.contract.words import class_word, phase_word
 from gateway.exit_codes import ExitCode
@@ -32,10 +32,10 @@ from gateway.features import codes_of
 from gateway.model_setup import DEFAULT, ModelSetup, choose_model
 from gateway.pipeline import Analysis, SensorPipeline
 from gateway.port_listener import PortListener
-from gateway.rules_in_force import rules_in_force
-from gateway.settings import PortSettings
-from gateway.settings_decision import DecisionSettings
-from gateway.settings_load import DEFAULT_SETTINGS_PATH, LoadedSettings, load_settings
+from gateway.settings.decision import DecisionSettings
+from gateway.settings.load import DEFAULT_SETTINGS_PATH, LoadedSettings, load_settings
+from gateway.settings.rules_in_force import rules_in_force
+from gateway.settings.schema import PortSettings
 
 _SHOW_EVERY_S = 0.5
 _BAR_FROM_DB, _BAR_TO_DB, _BAR_CHARS = 30, 110, 32

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gateway.contract.words import class_word, phase_word, severity_word
-from gateway.decision_rules import ClassRule
-from gateway.decisions import Decision
+from gateway.decisions.decider import Decision
+from gateway.decisions.rules import ClassRule
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 from gateway.model_setup import DEFAULT, ModelSetup, choose_model
 from gateway.pipeline import Analysis
 from gateway.replay import ReplaySetup, replay_file
-from gateway.rules_in_force import rules_in_force
-from gateway.settings_decision import DecisionSettings
-from gateway.settings_load import load_settings
+from gateway.settings.decision import DecisionSettings
+from gateway.settings.load import load_settings
+from gateway.settings.rules_in_force import rules_in_force
 
 _PROGRESS_EVERY_S = 2.0
 
@@ -105,7 +105,9 @@ class _Writer:
 
     def _text(self, decision: Decision, path: Path) -> str:
         lang = self.args.lang
-        name = f"{path}: " if self.several else ""
+        # A name need not be UTF-8, and stdout takes nothing else.
+        plain_name = str(path).encode(errors="backslashreplace").decode()
+        name = f"{plain_name}: " if self.several else ""
         above = "" if decision.above_ambient_db is None else f"  +{decision.above_ambient_db:.1f} dB"
         score = "" if decision.score is None else f"  p {decision.score:.2f}"
         return (

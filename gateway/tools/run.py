@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.app import App, follow_log_to_stderr
 from gateway.exit_codes import ExitCode
-from gateway.settings_load import DEFAULT_SETTINGS_PATH, load_settings
+from gateway.settings.load import DEFAULT_SETTINGS_PATH, load_settings
 from gateway.tools.until_stopped import until_stopped
 
 _LOOK_S = 0.5

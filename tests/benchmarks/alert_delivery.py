@@ -19,9 +19,9 @@ from control_room.broker_address import parse_url
 from control_room.changes import AlertChange, Change
 from control_room.mqtt import LinePhase, LineState, Message
 from control_room.subscriber import Subscriber
-from gateway.broker_link import BrokerOptions
-from gateway.outbox import Outbox
-from gateway.publisher import Publisher, PublisherRules
+from gateway.delivery.broker_link import BrokerOptions
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.publisher import Publisher, PublisherRules
 from tests.benchmarks.outbox_commit import percentiles_ms
 from tests.support.alerts import commit, story
 from tests.support.broker import HOST, MosquittoBroker

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from gateway.decision_rules import DEFAULT_RULES, ClassRule, loud_rule
-from gateway.decisions import Decider, Evidence
+from gateway.decisions.decider import Decider, Evidence
+from gateway.decisions.rules import DEFAULT_RULES, ClassRule, loud_rule
 
 HOP_S = 0.125
 RULES = {**DEFAULT_RULES, "one_more": ClassRule(), "loud": loud_rule(95.0, 10.0)}

@@ -21,8 +21,8 @@ from typing import Any
 
 from firmware_bridge.events import FeatureFrame
 from gateway.cli import main
-from gateway.mqtt import MqttLink
-from gateway.outbox import Outbox
+from gateway.delivery.mqtt import MqttLink
+from gateway.delivery.outbox import Outbox
 from gateway.pipeline import SensorPipeline
 from gateway.station import Station
 from tests.support.gateway_process import REPOSITORY, GatewayProcess

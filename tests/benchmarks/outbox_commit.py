@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.contract.encoding import encode
-from gateway.outbox import Outbox
+from gateway.delivery.outbox import Outbox
 from tests.support.alerts import TOPICS, story
 
 ROWS = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from gateway.decisions import Decider, Decision, Evidence
+from gateway.decisions.decider import Decider, Decision, Evidence
 
 HOP_S = 0.125
 BACKGROUND_DB = 55.0

@@ -22,8 +22,8 @@ from gateway.contract.vocabulary import (
     Severity,
     Status,
 )
-from gateway.decision_rules import DEFAULT_RULES
-from gateway.decisions import Decider, Decision
+from gateway.decisions.decider import Decider, Decision
+from gateway.decisions.rules import DEFAULT_RULES
 from tests.gateway.decision_streams import decide, put, quiet
 
 FACTORY = AlertFactory("harbour", "gw-1", "boot-1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.app import baud_of
-from gateway.settings import PortSettings
+from gateway.settings.schema import PortSettings
 
 
 def test_a_port_found_by_a_pattern_runs_at_the_speed_of_its_entry() -> None:

@@ -16,8 +16,8 @@ import pytest
 from firmware_bridge.simulator.pty_port import PtyPorts
 from firmware_bridge.simulator.scenario import Calibrator, SensorScript
 from firmware_bridge.simulator.world import SimulatedWorld
-from gateway.calibration_record import Calibration
-from gateway.calibration_store import CalibrationStore
+from gateway.calibration.record import Calibration
+from gateway.calibration.store import CalibrationStore
 from gateway.cli import main
 from gateway.exit_codes import ExitCode
 from tests.support.ptys import pty_device

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from firmware_bridge.messages import CalibrationReport
-from gateway.calibration_check import Accepted, RefusalReason, Refused, judge
+from gateway.calibration.check import Accepted, RefusalReason, Refused, judge
 
 HOP_S = 0.125
 HOPS_PER_REPORT = 8

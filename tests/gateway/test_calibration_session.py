@@ -12,8 +12,8 @@ from firmware_bridge.events import (
     SensorRefused,
 )
 from firmware_bridge.messages import CalibrationReport, Features, Hello
-from gateway.calibration_check import Accepted, RefusalReason, Refused
-from gateway.calibration_session import PATIENCE_S, CalibrationSession
+from gateway.calibration.check import Accepted, RefusalReason, Refused
+from gateway.calibration.session import PATIENCE_S, CalibrationSession
 
 HELLO = Hello("AS-1", "hw", "fw", 1, 12_000, 48_000, 6_000)
 REPORT = CalibrationReport(

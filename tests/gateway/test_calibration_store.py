@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.calibration_record import (
+from gateway.calibration.record import (
     Calibration,
     CalibratorReference,
     ToneMeasurement,
     new_calibration_id,
 )
-from gateway.calibration_store import FILE_NAME, CalibrationStore
+from gateway.calibration.store import FILE_NAME, CalibrationStore
 from gateway.contract.instants import utc_text
 from gateway.errors import GatewayError
 

@@ -20,7 +20,7 @@ from gateway.cli import main
 from gateway.clock import ClockQuality, HostClock
 from gateway.exit_codes import ExitCode
 from gateway.resources import config_root
-from gateway.settings_load import LoadedSettings, parse_settings
+from gateway.settings.load import LoadedSettings, parse_settings
 from tests.support.broker import HOST, MosquittoBroker, free_port
 from tests.support.ptys import pty_device
 

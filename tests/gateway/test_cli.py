@@ -11,7 +11,7 @@ import pytest
 from gateway.cli import COMMANDS, main
 from gateway.errors import GatewayError
 from gateway.exit_codes import MEANING, ExitCode
-from gateway.settings_error import SettingsError
+from gateway.settings.error import SettingsError
 
 
 def install_tool(monkeypatch: pytest.MonkeyPatch, outcome: int | BaseException) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.cli import main
 from gateway.exit_codes import ExitCode
-from gateway.settings_load import parse_settings
-from gateway.settings_reference import reference
+from gateway.settings.load import parse_settings
+from gateway.settings.reference import reference
 
 
 def test_example_reference_and_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from gateway.decision_levels import RecentLevels, estimate_onset
-from gateway.decisions import Evidence
+from gateway.decisions.decider import Evidence
+from gateway.decisions.levels import RecentLevels, estimate_onset
 
 HOP_S = 0.125
 

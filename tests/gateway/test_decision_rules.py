@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.contract.vocabulary import EventClass, Severity
-from gateway.decision_rules import DEFAULT_RULES, ClassRule, loud_rule, rules_for
+from gateway.decisions.rules import DEFAULT_RULES, ClassRule, loud_rule, rules_for
 
 
 @pytest.mark.parametrize(

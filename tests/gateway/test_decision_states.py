@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import gateway
-from gateway.decision_rules import DEFAULT_RULES
-from gateway.decision_states import OPEN_STATES, TABLE, Action, Signal, State, mermaid
+from gateway.decisions.rules import DEFAULT_RULES
+from gateway.decisions.states import OPEN_STATES, TABLE, Action, Signal, State, mermaid
 
-PAGE = (Path(gateway.__file__).parent / "DECISIONS.md").read_text(encoding="utf-8")
+PAGE = (Path(gateway.__file__).parent / "decisions" / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_signal_that_a_state_can_meet_is_in_the_table() -> None:
@@ -33,7 +33,7 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 
 def test_the_page_shows_the_diagram_of_the_table() -> None:
-    assert f"```mermaid\n{mermaid()}\n```" in PAGE, "run: python -m gateway.decision_states"
+    assert f"```mermaid\n{mermaid()}\n```" in PAGE, "run: python -m gateway.decisions.states"
 
 
 def test_the_page_shows_the_default_rules() -> None:

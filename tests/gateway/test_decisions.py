@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.decision_rules import DEFAULT_RULES, ClassRule, loud_rule
-from gateway.decisions import Decider, EndReason, Phase, Severity
+from gateway.decisions.decider import Decider, EndReason, Phase, Severity
+from gateway.decisions.rules import DEFAULT_RULES, ClassRule, loud_rule
 from tests.gateway.decision_streams import HOP_S, decide, phases, put, quiet
 
 

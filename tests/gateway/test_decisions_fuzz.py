@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.contract.vocabulary import severity_rank
-from gateway.decision_rules import DEFAULT_RULES, ClassRule, loud_rule
-from gateway.decisions import Decider, Decision, EndReason, Evidence, Phase
+from gateway.decisions.decider import Decider, Decision, EndReason, Evidence, Phase
+from gateway.decisions.rules import DEFAULT_RULES, ClassRule, loud_rule
 
 SEQUENCES = 10_000
 CLASSES = ("shout", "gunshot", "loud")

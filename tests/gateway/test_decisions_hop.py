@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from gateway.decision_rules import ClassRule
-from gateway.decisions import Decider, Decision
+from gateway.decisions.decider import Decider, Decision
+from gateway.decisions.rules import ClassRule
 from tests.gateway.decision_streams import decide, put, quiet
 
 HOPS_S = (0.05, 0.1, 0.125, 0.2, 0.25, 0.4)

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from gateway.broker_link import NO_MATCHING_SUBSCRIBERS, Token
-from gateway.delivery import DeliveryWindow, Outcome
-from gateway.outbox import OutboxRow
+from gateway.delivery.broker_link import NO_MATCHING_SUBSCRIBERS, Token
+from gateway.delivery.outbox import OutboxRow
+from gateway.delivery.window import DeliveryWindow, Outcome
 
 NOT_AUTHORISED = 0x87
 
@@ -159,7 +159,7 @@ def test_silence_is_measured_from_the_first_unanswered_row() -> None:
 def test_too_many_refusals_stop_the_lane_until_one_may_be_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gateway.delivery.MOST_HELD", 3)
+    monkeypatch.setattr("gateway.delivery.window.MOST_HELD", 3)
     window = DeliveryWindow(1, first_retry_s=1.0)
     window.add(rows("abcde"))
     for row_id in (1, 2, 3):
@@ -173,7 +173,7 @@ def test_too_many_refusals_stop_the_lane_until_one_may_be_tried_again(
 
 
 def test_too_many_rows_that_cannot_be_marked_stop_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.delivery.MOST_UNMARKED", 2)
+    monkeypatch.setattr("gateway.delivery.window.MOST_UNMARKED", 2)
     window = DeliveryWindow(1)
     window.add(rows("abc"))
     for row_id in (1, 2):

@@ -16,8 +16,8 @@ from gateway.announcements import GatewayIdentity
 from gateway.contract.encoding import decode, encode
 from gateway.contract.types import Alert
 from gateway.contract.vocabulary import Phase
+from gateway.delivery.outbox import Outbox
 from gateway.desk import Desk
-from gateway.outbox import Outbox
 from tests.gateway.test_station import A, scenario
 from tests.support.alerts import alert
 from tests.support.station_rig import StationRig, WorldClock, world_of

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from firmware_bridge.port_states import PortChanged, PortState
-from gateway.calibration_session import CalibrationSession
+from gateway.calibration.session import CalibrationSession
 from gateway.tools.level_line import LevelLine
 from tests.gateway.test_calibration_session import heard
 

@@ -14,8 +14,8 @@ from random import Random
 
 import pytest
 
-from gateway.backoff import Backoff, BackoffRule
-from gateway.broker_link import (
+from gateway.delivery.backoff import Backoff, BackoffRule
+from gateway.delivery.broker_link import (
     NO_MATCHING_SUBSCRIBERS,
     Acknowledged,
     BrokerOptions,
@@ -26,7 +26,7 @@ from gateway.broker_link import (
     Token,
     Will,
 )
-from gateway.mqtt import MqttLink, probe
+from gateway.delivery.mqtt import MqttLink, probe
 from gateway.secret import Secret
 from tests.support.broker import HOST, EmbeddedBroker, MosquittoBroker, free_port
 from tests.support.mqtt_witness import Witness
@@ -338,7 +338,7 @@ def test_a_probe_of_nothing_says_why() -> None:
 def test_many_reconnections_leave_no_file_open(
     broker: MosquittoBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.mqtt.LOOP_S", 0.01)
+    monkeypatch.setattr("gateway.delivery.mqtt.LOOP_S", 0.01)
 
     def open_files() -> int:
         return len(os.listdir("/proc/self/fd"))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.backoff import BackoffRule
-from gateway.broker_link import BrokerOptions, LinkPhase, LinkState, TlsFiles
-from gateway.mqtt import MqttLink, probe
+from gateway.delivery.backoff import BackoffRule
+from gateway.delivery.broker_link import BrokerOptions, LinkPhase, LinkState, TlsFiles
+from gateway.delivery.mqtt import MqttLink, probe
 from tests.support.broker import HOST, MosquittoBroker
 from tests.support.certificates import Authority, Files
 from tests.support.waiting import Collector

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.outbox import Outbox, OutboxRow
+from gateway.delivery.outbox import Outbox, OutboxRow
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.outbox import Outbox
-from gateway.outbox_fault import OutboxError, OutboxFault
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.outbox_fault import OutboxError, OutboxFault
 
 CHILD_DEADLINE_S = 60.0
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -56,7 +56,7 @@ def in_child(work: object) -> int:
 WRITER = """
 import os, sys
 from pathlib import Path
-from gateway.outbox import Outbox
+from gateway.delivery.outbox import Outbox
 outbox = Outbox.open(Path(sys.argv[1]))
 number = int(sys.argv[2])
 while True:
@@ -321,7 +321,7 @@ def test_a_read_only_file_is_said(open_folder: Path) -> None:
 
 
 def test_a_file_kept_locked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.outbox.LONGEST_WAIT_FOR_LOCK_S", 0.01)
+    monkeypatch.setattr("gateway.delivery.outbox.LONGEST_WAIT_FOR_LOCK_S", 0.01)
     path = tmp_path / "outbox.db"
     with Outbox.open(path) as outbox:
         other = sqlite3.connect(path, isolation_level=None)

@@ -12,13 +12,13 @@ from random import Random
 import msgspec
 import pytest
 
-from gateway.backoff import BackoffRule
-from gateway.broker_link import BrokerOptions, LinkPhase, LinkState, Will
 from gateway.contract.encoding import decode
 from gateway.contract.types import Alert
-from gateway.outbox import Outbox
-from gateway.outbox_fault import OutboxError, OutboxFault
-from gateway.publisher import Publisher, PublisherRules
+from gateway.delivery.backoff import BackoffRule
+from gateway.delivery.broker_link import BrokerOptions, LinkPhase, LinkState, Will
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.outbox_fault import OutboxError, OutboxFault
+from gateway.delivery.publisher import Publisher, PublisherRules
 from gateway.secret import Secret
 from tests.support.alerts import TOPICS, commit, story
 from tests.support.broker import HOST, EmbeddedBroker, MosquittoBroker, free_port

@@ -10,13 +10,13 @@ import pytest
 
 from dsp.front_end import frames_of
 from dsp.layout import HOP_S
-from gateway.decision_rules import loud_rule
-from gateway.decisions import Decision, Phase
+from gateway.decisions.decider import Decision, Phase
+from gateway.decisions.rules import loud_rule
 from gateway.model_setup import ModelSetup, choose_model
 from gateway.pipeline import Analysis, SensorPipeline
 from gateway.replay import ReplaySetup, replay_file
-from gateway.rules_in_force import rules_in_force
-from gateway.settings_decision import DecisionSettings
+from gateway.settings.decision import DecisionSettings
+from gateway.settings.rules_in_force import rules_in_force
 from tests.support.replayed import features_from, noise, tone, write_frames, write_sound
 
 

@@ -8,15 +8,15 @@ import jsonschema
 import pytest
 
 from gateway.contract.vocabulary import EventClass
-from gateway.decision_rules import DEFAULT_RULES
+from gateway.decisions.rules import DEFAULT_RULES
 from gateway.errors import GatewayError
 from gateway.resources import config_root
-from gateway.rules_in_force import rules_in_force
 from gateway.secret import Secret
-from gateway.settings import BrokerSettings, TlsSettings
-from gateway.settings_effective import effective
-from gateway.settings_load import LoadedSettings, load_settings, parse_settings
-from gateway.settings_reference import reference, schema
+from gateway.settings.effective import effective
+from gateway.settings.load import LoadedSettings, load_settings, parse_settings
+from gateway.settings.reference import reference, schema
+from gateway.settings.rules_in_force import rules_in_force
+from gateway.settings.schema import BrokerSettings, TlsSettings
 
 HEAD = "[gateway]\nsite = 'plein'\nid = 'gw-1'\n"
 EXAMPLE = config_root() / "gateway.example.toml"

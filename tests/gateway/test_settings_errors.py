@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings_error import SettingsError
-from gateway.settings_load import load_settings, parse_settings
+from gateway.settings.error import SettingsError
+from gateway.settings.load import load_settings, parse_settings
 
 HEAD = "[gateway]\nsite = 'plein'\nid = 'gw-1'\n"  # three lines
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from gateway.broker_link import Acknowledged, LinkPhase, LinkState, Token
-from gateway.mailbox import Mailbox
-from gateway.state_board import StateBoard, StateMessage
+from gateway.delivery.broker_link import Acknowledged, LinkPhase, LinkState, Token
+from gateway.delivery.mailbox import Mailbox
+from gateway.delivery.state_board import StateBoard, StateMessage
 from tests.support.waiting import DEADLINE_S
 
 

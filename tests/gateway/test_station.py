@@ -16,7 +16,7 @@ from firmware_bridge.simulator.scenario import (
     Unplug,
     WrongBaud,
 )
-from gateway.calibrated import AppliedCalibration
+from gateway.calibration.applied import AppliedCalibration
 from gateway.contract.encoding import encode
 from gateway.contract.instants import utc_seconds
 from gateway.contract.words import REASON_WORDS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.toml_locator import KeyPath, locate_keys
+from gateway.settings.toml_locator import KeyPath, locate_keys
 
 DOCUMENT = '''\
 # first line

@@ -9,7 +9,7 @@ from gateway.contract.examples import ALERT
 from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Alert
 from gateway.contract.vocabulary import Phase
-from gateway.outbox import Outbox
+from gateway.delivery.outbox import Outbox
 
 TOPICS = TopicBuilder("harbour", "gw-1")
 

@@ -15,10 +15,10 @@ from firmware_bridge.simulator.sound import Sound, SoundLibrary
 from firmware_bridge.simulator.synthetic import flat
 from firmware_bridge.simulator.world import PortAppeared, PortVanished, Sent, SimulatedWorld, play_in_memory
 from gateway.alerts import AlertFactory
-from gateway.calibrated import AppliedCalibration
+from gateway.calibration.applied import AppliedCalibration
 from gateway.clock import ClockQuality, HostClock
 from gateway.contract.types import Alert, Place
-from gateway.decision_rules import ClassRule, loud_rule
+from gateway.decisions.rules import ClassRule, loud_rule
 from gateway.model_setup import ModelSetup
 from gateway.station import BoundSensor, Outlets, Sighting, Station
 

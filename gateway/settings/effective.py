@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.decision_rules import DEFAULT_RULES
-from gateway.rules_in_force import RULE_KEYS, SetKey, apply_settings, class_settings, set_keys
-from gateway.settings_load import LoadedSettings
-from gateway.settings_types import toml_value
-from gateway.toml_locator import KeyPath
+from gateway.decisions.rules import DEFAULT_RULES
+from gateway.settings.kinds import toml_value
+from gateway.settings.load import LoadedSettings
+from gateway.settings.rules_in_force import RULE_KEYS, SetKey, apply_settings, class_settings, set_keys
+from gateway.settings.toml_locator import KeyPath
 
 _DEFAULT = "  # default"
 

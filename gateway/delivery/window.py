@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.broker_link import FIRST_REFUSAL, NO_MATCHING_SUBSCRIBERS, Token
-from gateway.outbox import OutboxRow
+from gateway.delivery.broker_link import FIRST_REFUSAL, NO_MATCHING_SUBSCRIBERS, Token
+from gateway.delivery.outbox import OutboxRow
 
 MOST_HELD = 1000
 MOST_UNMARKED = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from gateway.calibration_store import CalibrationStore
+from gateway.calibration.store import CalibrationStore
 from gateway.clock import HostClock
 from gateway.errors import GatewayError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.calibration_record import SCHEMA, Calibration
+from gateway.calibration.record import SCHEMA, Calibration
 from gateway.contract.instants import utc_seconds
 from gateway.errors import GatewayError
 

@@ -1,4 +1,4 @@
-"""Scores and levels in, events out: see DECISIONS.md for the theory of operation."""
+"""Scores and levels in, events out: see README.md for the theory of operation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 
 from gateway.contract.vocabulary import EndReason, Phase, Severity
-from gateway.decision_levels import ONSET_REACH_S, RecentLevels
-from gateway.decision_rules import ClassRule
-from gateway.decision_track import ClassTrack
-from gateway.decision_types import Decision, Evidence
+from gateway.decisions.levels import ONSET_REACH_S, RecentLevels
+from gateway.decisions.rules import ClassRule
+from gateway.decisions.track import ClassTrack
+from gateway.decisions.types import Decision, Evidence
 
 __all__ = ["Decider", "Decision", "EndReason", "Evidence", "Phase", "Severity"]
 

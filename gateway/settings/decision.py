@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from gateway.decision_rules import MAX_HOLD_S, MAX_LEVEL_WINDOW_S, MAX_WINDOW_S, MIN_SCORE, MIN_WINDOW_S
+from gateway.decisions.rules import MAX_HOLD_S, MAX_LEVEL_WINDOW_S, MAX_WINDOW_S, MIN_SCORE, MIN_WINDOW_S
 
 Probability = Annotated[float, Meta(ge=MIN_SCORE, le=1)]
 Level = Annotated[float, Meta(ge=0, le=140)]

@@ -11,7 +11,7 @@ from firmware_bridge.events import (
     SensorRefused,
 )
 from firmware_bridge.messages import CalibrationReport, Hello
-from gateway.calibration_check import (
+from gateway.calibration.check import (
     LONGEST_PAUSE_S,
     Accepted,
     RefusalReason,

@@ -1,7 +1,7 @@
 """The life of an event as a table: (state, signal) -> (next state, action). One such machine per class.
 
-DECISIONS.md tells the theory and shows the diagram, which `mermaid()` draws from the table.
-`python -m gateway.decision_states` prints it.
+README.md tells the theory and shows the diagram, which `mermaid()` draws from the table.
+`python -m gateway.decisions.states` prints it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from gateway.settings_types import (
+from gateway.settings.kinds import (
     UNITS,
     Kind,
     expectation,
@@ -22,7 +22,7 @@ from gateway.settings_types import (
     unit_of,
     walk,
 )
-from gateway.toml_locator import KeyPath
+from gateway.settings.toml_locator import KeyPath
 
 _AMOUNT = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?)\s*([^\s\d]*)\s*")
 

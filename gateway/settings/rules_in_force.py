@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.contract.vocabulary import EventClass, Severity
-from gateway.decision_rules import DEFAULT_RULES, ClassRule, loud_rule, rules_for
-from gateway.settings_decision import ClassSettings, DecisionSettings, RuleSettings
+from gateway.decisions.rules import DEFAULT_RULES, ClassRule, loud_rule, rules_for
+from gateway.settings.decision import ClassSettings, DecisionSettings, RuleSettings
 
 RULE_KEYS = RuleSettings.__struct_fields__
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.outbox_fault import OutboxError, OutboxFault, outbox_error
-from gateway.set_aside import SetAside, move_aside
+from gateway.delivery.outbox_fault import OutboxError, OutboxFault, outbox_error
+from gateway.delivery.set_aside import SetAside, move_aside
 
 APPLICATION_ID = 0x41474F42  # "AGOB": tells our file from anybody else's database
 SCHEMA_VERSION = 1

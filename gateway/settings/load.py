@@ -13,12 +13,12 @@ import msgspec
 
 from gateway.errors import GatewayError
 from gateway.secret import Secret
-from gateway.settings import Settings
-from gateway.settings_check import Problem, check_document
-from gateway.settings_error import SettingsError
-from gateway.settings_rules import check_rules
-from gateway.settings_types import decode_secret, struct_type
-from gateway.toml_locator import KeyPath, locate_keys
+from gateway.settings.check import Problem, check_document
+from gateway.settings.error import SettingsError
+from gateway.settings.kinds import decode_secret, struct_type
+from gateway.settings.rules import check_rules
+from gateway.settings.schema import Settings
+from gateway.settings.toml_locator import KeyPath, locate_keys
 
 DEFAULT_SETTINGS_PATH = Path("/etc/aggression-gateway/gateway.toml")
 

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from gateway.broker_link import (
+from gateway.contract.topics import parse_topic
+from gateway.delivery.broker_link import (
     FIRST_REFUSAL,
     Acknowledged,
     BrokerOptions,
@@ -24,14 +25,13 @@ from gateway.broker_link import (
     NotSent,
     Token,
 )
-from gateway.contract.topics import parse_topic
-from gateway.delivery import DeliveryWindow, Outcome
-from gateway.mailbox import Mailbox
-from gateway.mqtt import MqttLink
-from gateway.outbox import Outbox, OutboxRow
-from gateway.outbox_fault import OutboxError
-from gateway.stamping import stamped
-from gateway.state_board import StateBoard, StateMessage
+from gateway.delivery.mailbox import Mailbox
+from gateway.delivery.mqtt import MqttLink
+from gateway.delivery.outbox import Outbox, OutboxRow
+from gateway.delivery.outbox_fault import OutboxError
+from gateway.delivery.stamping import stamped
+from gateway.delivery.state_board import StateBoard, StateMessage
+from gateway.delivery.window import DeliveryWindow, Outcome
 
 FETCH_ROWS = 64
 

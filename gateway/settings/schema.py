@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from gateway.secret import Secret
-from gateway.settings_decision import DecisionSettings
+from gateway.settings.decision import DecisionSettings
 
 Identifier = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]+$", min_length=1, max_length=64)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.alerts import with_published
 from gateway.contract.encoding import BadPayload, decode, encode
 from gateway.contract.types import Alert
-from gateway.outbox import OutboxRow
+from gateway.delivery.outbox import OutboxRow
 
 
 def stamped(row: OutboxRow, utc: datetime) -> bytes:

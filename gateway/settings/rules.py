@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gateway.decision_rules import DEFAULT_RULES
-from gateway.rules_in_force import ORDERED_PAIRS, SetKey, built_in, set_keys
-from gateway.settings import BrokerSettings, PortSettings, SensorSettings, Settings
-from gateway.settings_check import Problem
-from gateway.settings_decision import DecisionSettings
-from gateway.settings_types import toml_value
-from gateway.toml_locator import KeyPath
+from gateway.decisions.rules import DEFAULT_RULES
+from gateway.settings.check import Problem
+from gateway.settings.decision import DecisionSettings
+from gateway.settings.kinds import toml_value
+from gateway.settings.rules_in_force import ORDERED_PAIRS, SetKey, built_in, set_keys
+from gateway.settings.schema import BrokerSettings, PortSettings, SensorSettings, Settings
+from gateway.settings.toml_locator import KeyPath
 
 RESERVED_PREFIXES = ("unbound-", "refused-")  # topics of sensors that no setting binds
 

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Mapping
 
 from gateway.contract.vocabulary import EndReason, Phase, Severity, severity_rank
-from gateway.decision_levels import ONSET_REACH_S, RecentLevels
-from gateway.decision_rules import ClassRule
-from gateway.decision_states import OPEN_STATES, TABLE, Action, Signal, State
-from gateway.decision_types import Decision, Evidence
+from gateway.decisions.levels import ONSET_REACH_S, RecentLevels
+from gateway.decisions.rules import ClassRule
+from gateway.decisions.states import OPEN_STATES, TABLE, Action, Signal, State
+from gateway.decisions.types import Decision, Evidence
 
 UPDATE_INTERVAL_S = 1.0
 """At most one update of an event in this time."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from gateway.decision_types import Evidence
+from gateway.decisions.types import Evidence
 
 GATE_MEMORY_S = 1.0
 """A model's window scores a bang after it was loudest; the level gates look this far back."""

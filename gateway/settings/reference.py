@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from gateway.decision_rules import DEFAULT_RULES
-from gateway.rules_in_force import RULE_KEYS, built_in
+from gateway.decisions.rules import DEFAULT_RULES
 from gateway.secret import Secret
-from gateway.settings import Settings
-from gateway.settings_types import Kind, expectation, item_of, kind_of, struct_type, table_of, toml_value
+from gateway.settings.kinds import Kind, expectation, item_of, kind_of, struct_type, table_of, toml_value
+from gateway.settings.rules_in_force import RULE_KEYS, built_in
+from gateway.settings.schema import Settings
 
 _INTRODUCTION = """\
 # Settings

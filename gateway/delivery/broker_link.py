@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.backoff import BackoffRule
+from gateway.delivery.backoff import BackoffRule
 from gateway.secret import Secret
 
 NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5, 3.4.2.1: the broker took it, but nobody listens

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.outbox_fault import OutboxError, OutboxFault
+from gateway.delivery.outbox_fault import OutboxError, OutboxFault
 
 
 @dataclass(frozen=True, slots=True)

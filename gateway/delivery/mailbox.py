@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from gateway.broker_link import Acknowledged, LinkState
-from gateway.state_board import StateMessage
+from gateway.delivery.broker_link import Acknowledged, LinkState
+from gateway.delivery.state_board import StateMessage
 
 
 @dataclass(frozen=True, slots=True)

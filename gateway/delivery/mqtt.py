@@ -23,8 +23,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.backoff import Backoff
-from gateway.broker_link import (
+from gateway.delivery.backoff import Backoff
+from gateway.delivery.broker_link import (
     Acknowledged,
     BrokerOptions,
     LinkPhase,
