@@ -6,6 +6,7 @@ WAV, FLAC, OGG and Opus are mixed down to one channel and given out in blocks; n
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ def open_audio(path: Path) -> Iterator[AudioFile]:
     if path.is_dir():
         raise AudioFileError("is a folder, not a sound file", where=str(path), hint="Name the files in it")
     try:
-        sound = library.SoundFile(str(path))
+        sound = library.SoundFile(os.fsencode(path))
     except (library.LibsndfileError, OSError) as problem:
         raise _unreadable(path, str(problem)) from problem
     with sound:
