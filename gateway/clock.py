@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,10 @@ ClockState = Literal["synced", "holdover", "unsynced"]
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+# The C library that this process runs on; looking one up by name would start other programs for it.
+_adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
 
 
 class _Timex(ctypes.Structure):
@@ -60,12 +63,8 @@ class HostClock:
 
     def quality(self) -> ClockQuality:
         """What the kernel's clock discipline says (adjtimex); unsynced where it says nothing."""
-        name = ctypes.util.find_library("c")
-        libc = ctypes.CDLL(name, use_errno=True)
-        if not hasattr(libc, "adjtimex"):
-            return ClockQuality("unsynced", None)
         timex = _Timex(modes=0)
-        state = libc.adjtimex(ctypes.byref(timex))
+        state = _adjtimex(ctypes.byref(timex))
         if state in (-1, _TIME_ERROR):
             return ClockQuality("unsynced", None)
         return ClockQuality("synced", timex.maxerror / 1000.0)
