@@ -18,6 +18,7 @@ from firmware_bridge.capture import CaptureHeader
 from firmware_bridge.feature_capture import write_features_capture
 from firmware_bridge.messages import Features
 from gateway.cli import main
+from gateway.exit_codes import ExitCode
 from gateway.features import features_of
 
 Samples = NDArray[np.float64]
@@ -58,6 +59,16 @@ def replay(capsys: pytest.CaptureFixture[str], *arguments: object) -> Replayed:
     code = main(["replay", "--json", *map(str, arguments)])
     said = capsys.readouterr()
     return Replayed(code, parsed(said.out), said.err)
+
+
+def refused(capsys: pytest.CaptureFixture[str], path: Path) -> str:
+    """What the one error line says of a file from which nothing could be used."""
+    result = replay(capsys, *LEVEL_ONLY, path)
+    assert result.code == ExitCode.FOUND
+    (line,) = result.lines
+    assert (line["type"], line["file"]) == ("error", str(path))
+    assert line["hint"]
+    return str(line["what"])
 
 
 def parsed(text: str) -> list[Line]:
