@@ -51,6 +51,7 @@ class Classifier:
             ) from problem
         self._interpreter = interpreter
         self._input_index, self._output_index = self._fit(interpreter)
+        self._probe()
 
     @property
     def window_hops(self) -> int:
@@ -62,6 +63,17 @@ class Classifier:
         self._interpreter.invoke()
         row = self._interpreter.get_tensor(self._output_index)[0]
         return Scores(dict(zip(self.package.labels, row.tolist(), strict=True)), self.package.model_id)
+
+    def _probe(self) -> None:
+        """Score a window in which nothing was heard, before a sensor does it."""
+        scores = self.scores(np.zeros(self.package.input_shape, dtype=np.float32)).by_label
+        wrong = {label: p for label, p in scores.items() if not 0.0 <= p <= 1.0}
+        if wrong:
+            raise ModelError(
+                f"model {self.package.model_id!r} is refused: its scores are no probabilities: {wrong}",
+                where=str(self.package.tflite_path),
+                hint="Train or export it again",
+            )
 
     def _fit(self, interpreter: Any) -> tuple[int, int]:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()

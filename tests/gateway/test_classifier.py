@@ -160,7 +160,15 @@ def test_the_right_shapes_and_types_are_all_that_is_asked(folder: ModelFolder, p
     assert choose_model(str(folder.path)).problem is None
 
 
-def passing_on(package: ModelPackage, kind: int, inputs: int = 1) -> bytes:
+@pytest.mark.parametrize("score", [np.nan, np.inf, -0.25, 3.0])
+def test_a_model_whose_scores_are_no_probabilities(
+    folder: ModelFolder, package: ModelPackage, score: float
+) -> None:
+    folder.set_content(passing_on(package, schema.TensorType.FLOAT32, score=score))
+    assert "its scores are no probabilities" in refusal(folder)
+
+
+def passing_on(package: ModelPackage, kind: int, inputs: int = 1, score: float = 0.5) -> bytes:
     """A model made by hand: its output is a constant of the right shape, its inputs are not used."""
     outputs = len(package.labels)
     tensors = []
@@ -172,7 +180,8 @@ def passing_on(package: ModelPackage, kind: int, inputs: int = 1) -> bytes:
     graph.inputs, graph.outputs = list(range(inputs)), [inputs]
     model = schema.ModelT()
     constant = schema.BufferT()
-    constant.data = np.zeros(outputs * (4 if kind == schema.TensorType.FLOAT32 else 1), dtype=np.uint8)
+    number_type = np.float32 if kind == schema.TensorType.FLOAT32 else np.int8
+    constant.data = np.full(outputs, score).astype(number_type).view(np.uint8)
     model.version, model.subgraphs, model.operatorCodes = 3, [graph], []
     model.buffers = [schema.BufferT(), constant]
     builder = flatbuffers.Builder(1024)
