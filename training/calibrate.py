@@ -23,7 +23,7 @@ from training.sampler import RECENT_HOPS
 PRIOR = 0.1
 #: Alarms an hour, by the default rules, on negative clips of every kind (each holds a hard sound), and on
 #: what a sensor hears most of the time.
-PER_HOUR_HARD = 5.0
+PER_HOUR_HARD = 1.0
 PER_HOUR_STEADY = 1.0
 STEADY_TARGETS = ("ambience", "vehicle", "wind_rain")
 _SCALE_BOUNDS = (0.3, 3.0)

@@ -123,7 +123,6 @@ def _extract_one(piece: Piece) -> Extracted:
         dur_s=round(len(frames) * HOP_S, 3) if piece.mixture else clip.dur_s,
         band_hz=clip.band_hz,
         snr_db=None if piece.mixture is None else round(piece.mixture.snr_db, 2),
-        weak_voice=clip.label_conf == "weak" and clip.effort != "",
     )
     return frames, active, item
 

@@ -25,7 +25,7 @@ CHUNK = 8192
 class Schedule:
     """How long and how to train; `mine_at`: share of the steps after which hard negatives are looked for."""
 
-    steps: int = 2500
+    steps: int = 3000
     batch: int = 256
     peak_rate: float = 2e-3
     mine_at: tuple[float, ...] = (0.4,)
@@ -69,15 +69,10 @@ def train(store: Store, schedule: Schedule, threads: int = 1) -> Net:
 
 
 def hardness_of(net: Net, store: Store) -> NDArray[np.float64]:
-    """Per item, how much oftener to draw it: negatives that score high on a positive label, up to 6 times.
-
-    Loosely labelled voices are left as they are: what looks like a mistake there may be none.
-    """
+    """Per item, how much oftener to draw it: negatives that score high on a positive label, up to 6 times."""
     hardness = np.ones(len(store.items))
     positive = len(POSITIVES)
-    numbers = [
-        n for n, item in enumerate(store.items) if item.target not in POSITIVES and not item.weak_voice
-    ]
+    numbers = [n for n, item in enumerate(store.items) if item.target not in POSITIVES]
     for number, logits in zip(numbers, logits_of(net, store, [store.items[n] for n in numbers]), strict=True):
         highest = 1.0 / (1.0 + np.exp(-logits[:, :positive].max()))
         hardness[number] = 1.0 + 5.0 * highest

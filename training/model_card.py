@@ -77,7 +77,7 @@ def card(facts: Mapping[str, Any], results: Mapping[str, Any] | None) -> str:
         *_figures(results),
         "",
         "## Thresholds",
-        "From the part `tune`, with the default decision rules: in each class at most 5 alarms an hour of "
+        "From the part `tune`, with the default decision rules: in each class at most one alarm an hour of "
         "hard negatives (clips that each hold such a sound; a street has minutes of them a day) and at most "
         "one an hour of ambience, traffic, wind and rain (there were 35 minutes, so none): "
         + ", ".join(f"{label} {value}" for label, value in facts["thresholds"].items())

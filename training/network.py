@@ -19,7 +19,7 @@ WINDOW_HOPS = 20
 class Net(nn.Module):
     """(n, hops, CHANNELS) to (n, labels) logits."""
 
-    def __init__(self, labels: int, width: int = 80, dropout: float = 0.25) -> None:
+    def __init__(self, labels: int, width: int = 80, dropout: float = 0.2) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(2, 16, (3, 5), stride=(1, 2), padding=(1, 2), bias=False),

@@ -56,7 +56,7 @@ def description(facts: Mapping[str, Any]) -> str:
         "]",
         f"positives = {json.dumps(facts['positives'])}",
         "",
-        "# on_score by class. From the part tune, with the default rules: at most 5 alarms an hour of hard "
+        "# on_score by class. From the part tune, with the default rules: at most one alarm an hour of hard "
         "negatives",
         "# and at most one an hour of ambience, traffic, wind and rain.",
         "[thresholds]",

@@ -22,8 +22,6 @@ RECENT_HOPS = 4
 POSITIVE_SHARE = 0.42
 MATCHED_SHARE = 0.4
 NAMED_NEGATIVE_WEIGHT = 0.15
-#: What a loosely labelled voice says of shout and scream, against a surely labelled one.
-WEAK_VOICE_WEIGHT = 0.4
 VOICES = ("shout", "scream")
 
 #: How often each kind of negative is drawn: voices of all kinds and impulses are easily mistaken for events.
@@ -46,7 +44,7 @@ NEGATIVE_WEIGHTS: Mapping[str, float] = {
     "fireworks_thunder": 0.05,
     "bell_phone": 0.03,
     "wind_rain": 0.04,
-    "ambience": 0.16,
+    "ambience": 0.08,
     OTHER: 0.14,
 }
 BED_WEIGHTS: Mapping[str, float] = {
@@ -217,8 +215,6 @@ class Sampler:
                 weights[row, column] = weight * recent
             if item.kind == "mixture" and not recent and item.target in POSITIVES and self._silent(ends[row]):
                 weights[row, LABELS.index(item.target)] = 1.0
-            if item.weak_voice:
-                weights[row, [LABELS.index(voice) for voice in VOICES]] *= WEAK_VOICE_WEIGHT
             if item.target in VOICES:
                 other = VOICES[1 - VOICES.index(item.target)]
                 weights[row, LABELS.index(other)] = 0.15

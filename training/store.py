@@ -15,10 +15,7 @@ from dsp.layout import FRAME_DTYPE
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One clip or mixture: `count` frames from `start` on.
-
-    sources: all recordings in it (event, bed). weak_voice: a voice whose label is a loose guess.
-    """
+    """One clip or mixture: `count` frames from `start` on. `sources`: all recordings in it (event, bed)."""
 
     kind: str
     start: int
@@ -34,7 +31,6 @@ class Item:
     dur_s: float
     band_hz: float
     snr_db: float | None
-    weak_voice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
