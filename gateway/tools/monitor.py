@@ -22,6 +22,7 @@ from firmware_bridge.events import (
     SensorRefused,
 )
 from firmware_bridge.link import LinkCounters
+from firmware_bridge.messages import NOT_MEASURED_I16, NOT_MEASURED_U16
 from firmware_bridge.port_states import PortChanged
 from gateway.calibration.applied import StoredCalibrations
 from gateway.calibration.store import CalibrationStore
@@ -30,44 +31,19 @@ from gateway.contract.words import class_word, phase_word
 from gateway.exit_codes import ExitCode
 from gateway.features import codes_of
 from gateway.model_setup import DEFAULT, ModelSetup, choose_model
+from gateway.phrases import Language, Phrase, fill
 from gateway.pipeline import Analysis, SensorPipeline
 from gateway.port_listener import PortListener
 from gateway.settings.decision import DecisionSettings
 from gateway.settings.load import DEFAULT_SETTINGS_PATH, LoadedSettings, load_settings
 from gateway.settings.rules_in_force import rules_in_force
 from gateway.settings.schema import PortSettings
+from gateway.tools.monitor_words import LINK, LOST, REFUSED, WORDS
 
 _SHOW_EVERY_S = 0.5
 _BAR_FROM_DB, _BAR_TO_DB, _BAR_CHARS = 30, 110, 32
 _TOP = 3
 _DEAF_AFTER_S = 5.0
-
-_WORDS = {
-    "en": {
-        "nothing": "nothing heard on {ports}: is it the right port, and does the gateway hold it?",
-        "hello": "sensor {serial} ({hardware}, firmware {firmware}) at {port}, {calibration}",
-        "calibrated": "calibrated: {id}",
-        "uncalibrated": "not calibrated",
-        "lost": "sensor {serial} is gone: {reason}",
-        "refused": "sensor {serial} is refused: {hint}",
-        "ambient": "background",
-        "no_model": "levels only: {problem}",
-        "health": "supply {supply}  temperature {temperature}  overloads {overloads}  dropped {dropped}"
-        "  link: {good} frames, {lost} lost, {bad} bad",
-    },
-    "nl": {
-        "nothing": "niets gehoord op {ports}: is het de juiste poort, en houdt de gateway hem bezet?",
-        "hello": "sensor {serial} ({hardware}, firmware {firmware}) op {port}, {calibration}",
-        "calibrated": "gekalibreerd: {id}",
-        "uncalibrated": "niet gekalibreerd",
-        "lost": "sensor {serial} is weg: {reason}",
-        "refused": "sensor {serial} is geweigerd: {hint}",
-        "ambient": "achtergrond",
-        "no_model": "alleen niveau: {problem}",
-        "health": "voeding {supply}  temperatuur {temperature}  overbelast {overloads}  gemist {dropped}"
-        "  lijn: {good} frames, {lost} verloren, {bad} slecht",
-    },
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if not ports:
         print("agw monitor: name a port with --port, or settings with --settings", file=sys.stderr)
         return ExitCode.USAGE
-    language = args.lang or (loaded.values.gateway.language if loaded else "en")
+    language: Language = args.lang or (loaded.values.gateway.language if loaded else "en")
     screen = _Screen(language, as_json=args.json)
     ears = _Ears(loaded, _serial(args.sensor, loaded))
     if ears.model.problem is not None:
@@ -149,9 +125,9 @@ class _Ears:
                 self._port = port
                 self._ready(event, screen, port)
             case LinkChanged() if self._port in (None, port):
-                screen.plain(f"{port}: {event.detail}")
+                screen.plain(f"{port}: {screen.say(LINK[event.state])}")
             case SensorRefused():
-                screen.line("refused", serial=event.serial, hint=event.hint)
+                screen.line("refused", serial=event.serial, reason=screen.say(REFUSED[event.reason]))
             case _ if port == self._port:
                 self._follow(event, screen, counters)
             case _:
@@ -192,7 +168,7 @@ class _Ears:
                 screen.health(event, counters)
             case SensorLost():
                 self._port, self._pipeline = None, None
-                screen.line("lost", serial=event.serial, reason=event.reason.value)
+                screen.line("lost", serial=event.serial, reason=screen.say(LOST[event.reason]))
             case _:
                 pass
 
@@ -201,12 +177,15 @@ class _Ears:
 class _Screen:
     """One line in place on a terminal, one each half second elsewhere, or JSON."""
 
-    language: str
+    language: Language
     as_json: bool
     _shown_s: float = float("-inf")
 
+    def say(self, phrase: Phrase, **values: object) -> str:
+        return fill(phrase, self.language, **values)
+
     def word(self, key: str, **values: object) -> str:
-        return _WORDS[self.language][key].format(**values)
+        return self.say(WORDS[key], **values)
 
     def line(self, key: str, **values: object) -> None:
         self.plain(self.word(key, **values))
@@ -221,34 +200,36 @@ class _Screen:
             print(json.dumps(_fields(analysis, serial), allow_nan=False), flush=True)
             return
         for decision in analysis.decisions:
-            phase, name = (
-                phase_word(decision.phase, self.language),
-                class_word(decision.event_class, self.language),
-            )
-            self.plain(f"*** {phase} {name}, LAFmax {decision.lafmax_db:.1f} dB")
+            phase = phase_word(decision.phase, self.language)
+            name = class_word(decision.event_class, self.language)
+            self.line("event", phase=phase, name=name, lafmax=decision.lafmax_db)
         if analysis.t_s - self._shown_s < _SHOW_EVERY_S and analysis.t_s >= self._shown_s:
             return
         self._shown_s = analysis.t_s
-        line = f"{_bar(analysis.laeq_db)} {analysis.laeq_db:5.1f} dB(A)  max {analysis.lafmax_db:5.1f}"
+        line = self.word(
+            "level", bar=_bar(analysis.laeq_db), laeq=analysis.laeq_db, lafmax=analysis.lafmax_db
+        )
         if analysis.ambient_db is not None:
-            line += f"  {self.word('ambient')} {analysis.ambient_db:5.1f}"
-        line += "  " + "  ".join(f"{class_word(name, self.language)} {p:.2f}" for name, p in _best(analysis))
+            line += self.word("ambient", ambient=analysis.ambient_db)
+        for name, score in _best(analysis):
+            line += self.word("score", name=class_word(name, self.language), score=score)
         tty = sys.stdout.isatty()
         sys.stdout.write(f"\r\x1b[K{line}" if tty else line + "\n")
         sys.stdout.flush()
 
     def health(self, event: HealthReceived, counters: LinkCounters | None) -> None:
+        """What a sensor does not measure is left out."""
         health = event.health
-        self.line(
-            "health",
-            supply="-" if health.supply_mv == 65535 else f"{health.supply_mv / 1000:.2f} V",
-            temperature="-" if health.temperature_dc == -32768 else f"{health.temperature_dc / 10:.1f} °C",
-            overloads=health.overload_count,
-            dropped=health.dropped_frames,
-            good="-" if counters is None else counters.sequence.delivered,
-            lost="-" if counters is None else counters.sequence.lost,
-            bad="-" if counters is None else counters.messages.bad_frames,
-        )
+        parts = []
+        if health.supply_mv != NOT_MEASURED_U16:
+            parts.append(self.word("supply", volt=health.supply_mv / 1000))
+        if health.temperature_dc != NOT_MEASURED_I16:
+            parts.append(self.word("temperature", celsius=health.temperature_dc / 10))
+        parts.append(self.word("health", overloads=health.overload_count, dropped=health.dropped_frames))
+        if counters is not None:
+            sequence, bad = counters.sequence, counters.messages.bad_frames
+            parts.append(self.word("link", good=sequence.delivered, lost=sequence.lost, bad=bad))
+        self.plain("  ".join(parts))
 
 
 def _fields(analysis: Analysis, serial: str) -> dict[str, object]:
