@@ -2,8 +2,8 @@
 
 What the hour holds: all permissively licensed ambience that was kept out of training and tuning (20.8 unique
 minutes of 51 sources; the run prints what it found), and for the rest noise of three colours at six levels,
-steady tones, dead and stuck microphones, each looped, and garbled bytes. Only the ambience says anything about
-real streets, and so few minutes bound no rate: zero in 20.8 minutes is at most 8.7 an hour with 95 %
+steady tones, dead and stuck microphones, each looped, and garbled bytes. Only the ambience says anything
+about real streets, and so few minutes bound no rate: zero in 20.8 minutes is at most 8.7 an hour with 95 %
 confidence.
 """
 
