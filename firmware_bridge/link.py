@@ -49,6 +49,9 @@ LOST_AFTER_S: Final = 3.0
 GARBLED_BYTES: Final = 32
 ASK_AGAIN_S: Final = 1.0
 TIME_EXCHANGE_S: Final = 5.0
+HOP_SLACK: Final = 64
+MOST_LATE_HOPS: Final = 64
+CONFIRM_HOPS: Final = 3
 # Privacy: no sensor may send more spectral frames a second, whatever its layout (PROTOCOL.md section 10).
 MAX_FRAME_RATE_HZ: Final = 10.0
 
@@ -72,15 +75,16 @@ class MessageCounts:
     """What became of frames.
 
     bad_frames: runs of bytes that were none, or whose payload was bad; features: passed on; missing_hops:
-    announced as `Gap`; late_features: delivered after a later hop and so not passed on; unintroduced: came
-    before a hello; refused: from a refused sensor; not_ours: other address, or our own words echoed;
-    unknown_type: of a newer protocol.
+    announced as `Gap`; late_features: delivered after a later hop and so not passed on; odd_hops: with a hop
+    index that time does not explain; unintroduced: came before a hello; refused: from a refused sensor;
+    not_ours: other address, or our own words echoed; unknown_type: of a newer protocol.
     """
 
     bad_frames: int = 0
     features: int = 0
     missing_hops: int = 0
     late_features: int = 0
+    odd_hops: int = 0
     unintroduced: int = 0
     refused: int = 0
     not_ours: int = 0
@@ -127,7 +131,11 @@ class SensorLink:
         self._counts = MessageCounts()
         self._hello: Hello | None = None
         self._clock: DeviceClock | None = None
+        self._last_serial: str | None = None
         self._last_hop: int | None = None
+        self._hop_s = 0.0
+        self._odd_hop: int | None = None
+        self._odd_hops = 0
         self._good_s = 0.0
         self._junk_bytes = 0
         self._junk_s = 0.0
@@ -232,7 +240,7 @@ class SensorLink:
             self._decoder.ledger.rebook_bad_payload(len(message.raw))
             self._note_junk(len(message.raw), now_s)
             return False
-        if isinstance(message, Hello) and self._hello and message.serial != self._hello.serial:
+        if isinstance(message, Hello) and self._last_serial not in (None, message.serial):
             # Epochs compare only within one sensor: this comes before the sequence is looked at.
             self._sequence.forget_sender()
             self._cause(Cause.OTHER_HELLO, now_s, events)
@@ -250,6 +258,7 @@ class SensorLink:
         return True
 
     def _on_hello(self, hello: Hello, epoch: int, now_s: float, events: list[LinkEvent]) -> None:
+        self._last_serial = hello.serial
         if self._hello is not None and hello != self._hello:
             self._cause(Cause.OTHER_HELLO, now_s, events)
         self._hello = hello
@@ -292,17 +301,40 @@ class SensorLink:
         hop = features.hop_index
         if self._last_hop is not None:
             missing = hop - self._last_hop - 1
-            if missing < 0:
+            if -MOST_LATE_HOPS <= missing < 0:
                 # Its place was announced as a gap already, and the pipeline cannot go back.
                 self._counts.late_features += 1
+                return
+            if not self._can_follow(missing, hop, now_s):
+                if missing < 0 and self._odd_hops >= CONFIRM_HOPS:
+                    # It counts anew without a new epoch; as after a boot, it must say who it is.
+                    self._cause(Cause.REBOOTED, now_s, events)
                 return
             if missing:
                 self._counts.missing_hops += missing
                 events.append(Gap(serial, frame.epoch, missing))
         self._last_hop = hop
+        self._hop_s = now_s
+        self._odd_hops = 0
         self._counts.features += 1
         end_s = clock.end_of_hop_s(hop, now_s)
         events.append(FeatureFrame(serial, frame.epoch, frame.seq, hop, features, end_s, now_s))
+
+    def _can_follow(self, missing: int, hop: int, now_s: float) -> bool:
+        """Whether time allows so many missing hops; one absurd index must not deafen a sensor.
+
+        A jump ahead that time does not explain is believed once `CONFIRM_HOPS` frames in a row agree on it.
+        """
+        most = HOP_SLACK + (now_s - self._hop_s) * MAX_FRAME_RATE_HZ
+        if 0 <= missing <= most:
+            return True
+        agrees = self._odd_hop is not None and 0 < hop - self._odd_hop <= MOST_LATE_HOPS
+        self._odd_hops = self._odd_hops + 1 if agrees and self._odd_hops else 1
+        self._odd_hop = hop
+        if missing > 0 and self._odd_hops >= CONFIRM_HOPS:
+            return True
+        self._counts.odd_hops += 1
+        return False
 
     def _cause(
         self, cause: Cause, now_s: float, events: list[LinkEvent], *, detail: str = "", epoch: int = 0

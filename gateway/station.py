@@ -112,7 +112,7 @@ class Station:
         self._live: dict[str, LiveSensor] = {}
         self.sightings: dict[str, Sighting] = {}
         self.ports: dict[str, PortChanged] = {}
-        self.links: dict[str, LinkState] = {}
+        self.links: dict[str, LinkChanged] = {}
         self.coverage = {sensor_id: Coverage(clock.monotonic_s()) for sensor_id in bound}
         self.frames_heard = 0
         self.frames_unused = 0
@@ -147,7 +147,7 @@ class Station:
             case HealthReceived():
                 self._report_health(port, event)
             case LinkChanged():
-                self.links[port] = event.state
+                self.links[port] = event
                 log.info("port %s: %s %s", port, event.state.value, event.detail)
             case PortChanged():
                 self._follow_port(event)
@@ -178,12 +178,22 @@ class Station:
         return self._model.model_id
 
     def faults(self, utc_of: Callable[[float], str]) -> list[Fault]:
-        """Ports that cannot be used, with what to do; utc_of: monotonic seconds to the contract's UTC.
+        """Ports and lines that are of no use, with what to do; utc_of: monotonic seconds to UTC text.
 
         What lasts less than a second (a cable that is moved to another port) is no fault to anybody.
         """
         settled_s = self._clock.monotonic_s() - FAULT_AFTER_S
-        return [
+        lines = [
+            Fault(
+                code=f"link_{link.state.value}",
+                where=port,
+                since_utc=utc_of(link.now_s),
+                message=_LINK_FAULTS[link.state],
+            )
+            for port, link in self.links.items()
+            if link.state in _LINK_FAULTS and link.now_s <= settled_s
+        ]
+        return lines + [
             Fault(
                 code=f"port_{changed.state.value}",
                 where=changed.url,
@@ -355,6 +365,16 @@ _DUPLICATE = Text(
     en="Another sensor with this serial number was here first: one of the two is wrongly marked or a copy",
     nl="Een andere sensor met dit serienummer was er eerder: een van de twee is fout gemerkt of een kopie",
 )
+_LINK_FAULTS = {
+    LinkState.SILENT: Text(
+        en="Nothing arrives on this port. Is the sensor powered, and is this its port?",
+        nl="Er komt niets binnen op deze poort. Heeft de sensor voeding, en is dit zijn poort?",
+    ),
+    LinkState.GARBLED: Text(
+        en="Bytes arrive but no frame is intact. Is the baud rate right, is the cable sound?",
+        nl="Er komen bytes binnen maar geen heel frame. Klopt de baudrate, is de kabel heel?",
+    ),
+}
 _REFUSED_NL = "Deze sensor past niet bij deze gateway: werk de gateway of de firmware van de sensor bij"
 
 

@@ -214,3 +214,17 @@ def test_the_same_world_gives_the_same_alerts() -> None:
 def test_every_reason_for_losing_or_refusing_a_sensor_has_words_for_people() -> None:
     for reason in (*LostReason, *RefusedReason):
         assert reason.value in REASON_WORDS
+
+
+def test_a_garbled_line_and_a_silent_one_are_faults_with_a_next_step() -> None:
+    for action, code in ((WrongBaud(0.0, A, 60.0), "link_garbled"), (Stall(0.0, A, 60.0), "link_silent")):
+        rig = StationRig({A: "north"})
+        rig.play(world_of(scenario(action, duration_s=10.0)))
+        for port, link in rig.links.items():
+            for event in link.tick(10.0):
+                rig.station.take(port, event)
+        rig.clock.now_s = 20.0
+        (fault,) = rig.station.faults(lambda _s: "2026-03-14T22:00:00.000Z")
+        assert (fault.code, fault.where) == (code, A)
+        assert fault.message is not None
+        assert "?" in fault.message.nl
