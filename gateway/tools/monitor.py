@@ -28,6 +28,7 @@ from gateway.calibration.applied import StoredCalibrations
 from gateway.calibration.store import CalibrationStore
 from gateway.clock import HostClock
 from gateway.contract.words import class_word, phase_word
+from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 from gateway.features import codes_of
 from gateway.model_setup import DEFAULT, ModelSetup, choose_model
@@ -95,6 +96,12 @@ def _ports(args: argparse.Namespace, loaded: LoadedSettings | None) -> list[Port
 def _serial(sensor: str | None, loaded: LoadedSettings | None) -> str | None:
     """The serial number meant; None: whichever sensor speaks first."""
     known = {} if loaded is None else {one.id: one.serial for one in loaded.values.sensor}
+    if loaded is not None and sensor is not None and sensor not in {*known, *known.values()}:
+        raise GatewayError(
+            f"there is no sensor {sensor!r}",
+            where=str(loaded.path),
+            hint=f"The settings know: {', '.join(known) or 'none'}",
+        )
     return None if sensor is None else known.get(sensor, sensor)
 
 

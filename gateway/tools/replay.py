@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
             for step in replay_file(path, setup):
                 writer.write(step, path)
                 progress.heard(step)
+            writer.end_of_file(path)
         except GatewayError as problem:
             bad_files += 1
             writer.bad_file(problem, path)
@@ -73,6 +74,15 @@ def _model_and_rules(args: argparse.Namespace) -> tuple[ModelSetup, dict[str, Cl
     return model, rules_in_force(decision, model.thresholds)
 
 
+_NO_ALERT = {
+    "en": "{file}: {seconds:.1f} s, no alert",
+    "nl": "{file}: {seconds:.1f} s, geen alarm",
+}
+
+
+_HIGHEST = {"en": "highest score:", "nl": "hoogste score:"}
+
+
 @dataclass
 class _Writer:
     """Results as JSON lines or as text for people."""
@@ -81,12 +91,36 @@ class _Writer:
     args: argparse.Namespace
     model: ModelSetup
     several: bool
+    _heard_s: float = 0.0
+    _alerts: int = 0
+    _highest: tuple[float, str] = (0.0, "")
 
     def write(self, step: Analysis | Decision, path: Path) -> None:
         if self.args.json:
             self._line(step_fields(step, self.model), path)
         elif isinstance(step, Decision):
+            self._alerts += 1
             self.out.write(self._text(step, path) + "\n")
+        else:
+            self._heard_s = step.t_s
+            self._highest = max(self._highest, *self._positives(step))
+
+    def end_of_file(self, path: Path) -> None:
+        """A file without an alert says so, so that silence is not taken for a failure."""
+        if not self.args.json and not self._alerts:
+            score, label = self._highest
+            words = _NO_ALERT[self.args.lang]
+            line = words.format(file=_plain(path), seconds=self._heard_s)
+            if label:
+                line += f" ({_HIGHEST[self.args.lang]} {class_word(label, self.args.lang)} {score:.2f})"
+            print(line, file=sys.stderr)
+        self._heard_s, self._alerts, self._highest = 0.0, 0, (0.0, "")
+
+    def _positives(self, analysis: Analysis) -> list[tuple[float, str]]:
+        if analysis.scores is None or self.model.classifier is None:
+            return [(0.0, "")]
+        scores = analysis.scores.by_label
+        return [(scores[label], label) for label in self.model.classifier.package.positives]
 
     def bad_file(self, problem: GatewayError, path: Path) -> None:
         if self.args.json:
@@ -105,9 +139,7 @@ class _Writer:
 
     def _text(self, decision: Decision, path: Path) -> str:
         lang = self.args.lang
-        # A name need not be UTF-8, and stdout takes nothing else.
-        plain_name = str(path).encode(errors="backslashreplace").decode()
-        name = f"{plain_name}: " if self.several else ""
+        name = f"{_plain(path)}: " if self.several else ""
         above = "" if decision.above_ambient_db is None else f"  +{decision.above_ambient_db:.1f} dB"
         score = "" if decision.score is None else f"  p {decision.score:.2f}"
         return (
@@ -115,6 +147,11 @@ class _Writer:
             f"{class_word(decision.event_class, lang):<14} {severity_word(decision.severity, lang):<8}"
             f" onset {decision.onset_s:.3f} s{score}  LAFmax {decision.lafmax_db:.1f} dB{above}"
         )
+
+
+def _plain(path: Path) -> str:
+    """A name need not be UTF-8, and stdout takes nothing else."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def step_fields(step: Analysis | Decision, model: ModelSetup) -> dict[str, Any]:

@@ -239,3 +239,11 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
             said = process.stderr.read()
             assert process.wait(DEADLINE_S) == ExitCode.READER_GONE
     assert b"Traceback" not in said
+
+
+def test_a_sensor_that_the_settings_do_not_know_is_said_so(tmp_path: Path, capsys: Capsys) -> None:
+    settings = tmp_path / "gateway.toml"
+    settings.write_text(settings_text(tmp_path, 1883, [A]))
+    assert main(["monitor", "--settings", str(settings), "--sensor", "oost"]) == ExitCode.UNAVAILABLE
+    assert "no sensor 'oost'" in (told := capsys.readouterr().err)
+    assert A.lower() in told
