@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from gateway.delivery.broker_link import BrokerOptions, TlsFiles
 from gateway.settings.load import LoadedSettings
+from gateway.settings.schema import BrokerSettings, TlsSettings
 
 
-def broker_options(loaded: LoadedSettings, client_id: str) -> BrokerOptions:
-    """Without a last will. Raises GatewayError when the password's file cannot be read."""
-    broker = loaded.values.broker
+def broker_options(loaded: LoadedSettings, client_id: str, broker: BrokerSettings | None = None) -> BrokerOptions:
+    """broker: None for the first one. Without a last will. Raises GatewayError for a password unreadable."""
+    broker = broker or loaded.values.broker
     return BrokerOptions(
         host=broker.host,
         port=broker.effective_port,
         client_id=client_id,
         username=broker.username,
-        password=loaded.broker_password(),
-        tls=_tls_files(loaded),
+        password=loaded.password_of(broker),
+        tls=None if broker.tls is None else _tls_files(loaded, broker.tls),
         keep_alive_s=broker.keep_alive_s,
+        will_delay_s=broker.will_delay_s,
+        mqtt5=broker.protocol == "5",
     )
 
 
-def _tls_files(loaded: LoadedSettings) -> TlsFiles | None:
-    tls = loaded.values.broker.tls
-    if tls is None:
-        return None
+def _tls_files(loaded: LoadedSettings, tls: TlsSettings) -> TlsFiles:
     ca, cert, key = (None if name is None else loaded.resolve(name) for name in (tls.ca, tls.cert, tls.key))
     return TlsFiles(ca, cert, key)

@@ -14,9 +14,15 @@ import msgspec
 from gateway.contract.topics import TopicKind
 from gateway.contract.types import (
     Alert,
+    CoverageReport,
     GatewayHealth,
     GatewayStatus,
+    Heartbeat,
+    LevelReport,
     Payload,
+    Receipt,
+    Request,
+    Response,
     SensorAvailability,
     SensorHealth,
     SensorLevel,
@@ -31,6 +37,14 @@ PAYLOAD_BY_KIND: dict[TopicKind, type[Payload]] = {
     TopicKind.SENSOR_LEVEL: SensorLevel,
     TopicKind.SENSOR_HEALTH: SensorHealth,
     TopicKind.EVENT: Alert,
+    TopicKind.HEARTBEAT: Heartbeat,
+    TopicKind.RECEIPT: Receipt,
+    TopicKind.REQUEST: Request,
+    TopicKind.RESPONSE: Response,
+    TopicKind.RECORD_STATUS: GatewayStatus,
+    TopicKind.RECORD_AVAILABILITY: SensorAvailability,
+    TopicKind.RECORD_COVERAGE: CoverageReport,
+    TopicKind.RECORD_LEVEL: LevelReport,
 }
 
 _encoder = msgspec.json.Encoder()

@@ -6,13 +6,26 @@ from gateway.contract.types import (
     Alert,
     Camera,
     Clock,
+    CoverageReport,
+    DeliveryHealth,
     Fault,
     GatewayHealth,
     GatewayStatus,
+    Heartbeat,
+    HourCoverage,
+    LevelReport,
     LinkQuality,
+    PathHealth,
+    PathTest,
     Payload,
+    PeriodLevel,
     Place,
     Point,
+    Receipt,
+    Received,
+    ReceiverHealth,
+    Request,
+    Response,
     RunnerUp,
     SensorAvailability,
     SensorContribution,
@@ -24,11 +37,13 @@ from gateway.contract.types import (
 from gateway.contract.vocabulary import (
     SCHEMA_VERSION,
     ClockState,
+    Confirm,
     Lane,
     Mode,
     Phase,
     Presence,
     Priority,
+    Result,
     SensorState,
     Severity,
     Status,
@@ -37,6 +52,9 @@ from gateway.contract.vocabulary import (
 _SITE, _GATEWAY, _BOOT = "harbour", "gw-1", "b7f3c2"
 _CALIBRATION = "cal-20260301-01"
 _MODEL = "street-1"
+_NUMBERING = "9c41d07be2a35f68"
+_RECEIVER = "meldkamer"
+_CLOCK = Clock(state=ClockState.SYNCED, error_ms=12)
 
 PLACE = Place(
     point=Point(coordinates=(4.90041, 52.37403)),
@@ -90,6 +108,8 @@ ALERT = Alert(
     vetoes=(),
     mode=Mode.FULL,
     model_id=_MODEL,
+    numbering=_NUMBERING,
+    age_s=0.021,
 )
 
 GATEWAY_STATUS = GatewayStatus(
@@ -134,6 +154,15 @@ GATEWAY_HEALTH = GatewayHealth(
         ),
     ),
     counters={"alerts_sent": 7},
+    delivery=DeliveryHealth(
+        confirm=Confirm.RECEIPT,
+        paths=(
+            PathHealth(path="primary", connected=True, active=True),
+            PathHealth(path="backup", connected=True, active=False),
+        ),
+        receivers=(ReceiverHealth(receiver=_RECEIVER, answers=True, unreceived=0),),
+        last_test=PathTest(sent_utc="2026-03-14T18:00:30.000Z", took_ms=48),
+    ),
 )
 
 SENSOR_AVAILABILITY = SensorAvailability(
@@ -185,6 +214,75 @@ SENSOR_LEVEL = SensorLevel(
     calibration_id=_CALIBRATION,
 )
 
+HEARTBEAT = Heartbeat(
+    schema=SCHEMA_VERSION,
+    site=_SITE,
+    gateway=_GATEWAY,
+    boot_id=_BOOT,
+    beat=3383,
+    interval_s=5.0,
+    numbering=_NUMBERING,
+    live_seq=41,
+    historical_seq=0,
+    published_utc="2026-03-14T22:41:10.000Z",
+    clock=_CLOCK,
+)
+
+RECEIPT = Receipt(
+    schema=SCHEMA_VERSION,
+    site=_SITE,
+    gateway=_GATEWAY,
+    receiver=_RECEIVER,
+    received=(Received(event_id="5d1c7f0be9a24f6c8b3e0a917c64d2f1", revision=0),),
+)
+
+REQUEST = Request(
+    schema=SCHEMA_VERSION,
+    site=_SITE,
+    gateway=_GATEWAY,
+    receiver=_RECEIVER,
+    transaction="a3f8e1",
+    numbering=_NUMBERING,
+    lane=Lane.LIVE,
+    first_seq=39,
+    last_seq=40,
+)
+
+RESPONSE = Response(
+    schema=SCHEMA_VERSION,
+    site=_SITE,
+    gateway=_GATEWAY,
+    receiver=_RECEIVER,
+    transaction="a3f8e1",
+    result=Result.OK,
+    part=1,
+    parts=1,
+    resent=2,
+)
+
+COVERAGE_REPORT = CoverageReport(
+    schema=SCHEMA_VERSION,
+    site=_SITE,
+    gateway=_GATEWAY,
+    hour_utc="2026-03-14T22:00:00.000Z",
+    clock=_CLOCK,
+    sensors=(HourCoverage(sensor_id="square-north", analysed_s=3592.9),),
+)
+
+LEVEL_REPORT = LevelReport(
+    schema=SCHEMA_VERSION,
+    site=_SITE,
+    gateway=_GATEWAY,
+    start_utc="2026-03-14T22:35:00.000Z",
+    period_s=300.0,
+    clock=_CLOCK,
+    sensors=(
+        PeriodLevel(
+            sensor_id="square-north", laeq_db=61.3, lafmax_db=74.1, ambient_db=58.0, calibrated=True
+        ),
+    ),
+)
+
 EXAMPLES: tuple[Payload, ...] = (
     ALERT,
     GATEWAY_STATUS,
@@ -192,4 +290,10 @@ EXAMPLES: tuple[Payload, ...] = (
     SENSOR_AVAILABILITY,
     SENSOR_HEALTH,
     SENSOR_LEVEL,
+    HEARTBEAT,
+    RECEIPT,
+    REQUEST,
+    RESPONSE,
+    COVERAGE_REPORT,
+    LEVEL_REPORT,
 )

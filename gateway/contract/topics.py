@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.contract.vocabulary import Command
+
 ROOT = "aggression/v1"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CLASS = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -22,6 +24,14 @@ class TopicKind(StrEnum):
     SENSOR_LEVEL = "sensor_level"
     SENSOR_HEALTH = "sensor_health"
     EVENT = "event"
+    HEARTBEAT = "heartbeat"
+    RECEIPT = "receipt"
+    REQUEST = "request"
+    RESPONSE = "response"
+    RECORD_STATUS = "record_status"
+    RECORD_AVAILABILITY = "record_availability"
+    RECORD_COVERAGE = "record_coverage"
+    RECORD_LEVEL = "record_level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,14 @@ DELIVERY: dict[TopicKind, Delivery] = {
     TopicKind.SENSOR_LEVEL: Delivery(qos=0, retained=True),
     TopicKind.SENSOR_HEALTH: Delivery(qos=1, retained=True),
     TopicKind.EVENT: Delivery(qos=1, retained=False),
+    TopicKind.HEARTBEAT: Delivery(qos=1, retained=False),
+    TopicKind.RECEIPT: Delivery(qos=1, retained=False),
+    TopicKind.REQUEST: Delivery(qos=1, retained=False),
+    TopicKind.RESPONSE: Delivery(qos=1, retained=False),
+    TopicKind.RECORD_STATUS: Delivery(qos=1, retained=False),
+    TopicKind.RECORD_AVAILABILITY: Delivery(qos=1, retained=False),
+    TopicKind.RECORD_COVERAGE: Delivery(qos=1, retained=False),
+    TopicKind.RECORD_LEVEL: Delivery(qos=1, retained=False),
 }
 
 _SENSOR_KINDS = {
@@ -48,15 +66,25 @@ _SENSOR_KINDS = {
 }
 
 
+_RECORD_KINDS = {
+    "status": TopicKind.RECORD_STATUS,
+    "availability": TopicKind.RECORD_AVAILABILITY,
+    "coverage": TopicKind.RECORD_COVERAGE,
+    "level": TopicKind.RECORD_LEVEL,
+}
+_COMMANDS = {command.value: command for command in Command}
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A parsed topic. sensor_id only for the sensor kinds, event_class only for events."""
+    """A parsed topic. sensor_id only for the sensor kinds, event_class for events, command for requests."""
 
     kind: TopicKind
     site: str
     gateway: str
     sensor_id: str | None = None
     event_class: str | None = None
+    command: Command | None = None
 
     @property
     def delivery(self) -> Delivery:
@@ -85,6 +113,26 @@ class TopicBuilder:
     @property
     def health(self) -> str:
         return f"{self.base}/health"
+
+    @property
+    def heartbeat(self) -> str:
+        return f"{self.base}/heartbeat"
+
+    @property
+    def receipt(self) -> str:
+        return f"{self.base}/receipt"
+
+    def request(self, command: Command) -> str:
+        return f"{self.base}/request/{command.value}"
+
+    def response(self, command: Command) -> str:
+        return f"{self.base}/response/{command.value}"
+
+    def record(self, what: str) -> str:
+        """what: status, availability, coverage or level. Raises ValueError for anything else."""
+        if what not in _RECORD_KINDS:
+            raise ValueError(f"record {what!r}: one of {', '.join(_RECORD_KINDS)}")
+        return f"{self.base}/record/{what}"
 
     def sensor_availability(self, sensor_id: str) -> str:
         return f"{self.base}/sensor/{check_id(sensor_id, 'sensor id')}/availability"
@@ -116,6 +164,16 @@ def parse_topic(topic: str) -> Topic:
             return Topic(_SENSOR_KINDS[leaf], site, gateway, sensor_id=check_id(sensor_id, "sensor id"))
         case ["event", event_class] if _CLASS.fullmatch(event_class):
             return Topic(TopicKind.EVENT, site, gateway, event_class=event_class)
+        case ["heartbeat"]:
+            return Topic(TopicKind.HEARTBEAT, site, gateway)
+        case ["receipt"]:
+            return Topic(TopicKind.RECEIPT, site, gateway)
+        case ["request", command] if command in _COMMANDS:
+            return Topic(TopicKind.REQUEST, site, gateway, command=_COMMANDS[command])
+        case ["response", command] if command in _COMMANDS:
+            return Topic(TopicKind.RESPONSE, site, gateway, command=_COMMANDS[command])
+        case ["record", what] if what in _RECORD_KINDS:
+            return Topic(_RECORD_KINDS[what], site, gateway)
     raise ValueError(f"topic {topic!r}: version 1 does not know {'/'.join(rest)!r}")
 
 

@@ -13,11 +13,13 @@ from msgspec import Meta, Struct, field, structs
 
 from gateway.contract.vocabulary import (
     ClockState,
+    Confirm,
     Lane,
     Mode,
     Phase,
     Presence,
     Priority,
+    Result,
     SensorState,
     Severity,
     Status,
@@ -30,6 +32,8 @@ SchemaVersion = Annotated[str, Meta(pattern=r"^1\.[0-9]{1,4}$")]
 Utc = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")]
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
+Numbering = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+Transaction = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Epoch = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Decibel = Annotated[float, Meta(ge=-200.0, le=250.0)]
@@ -47,10 +51,14 @@ class _Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Clock(_Part, frozen=True, kw_only=True):
-    """How far the `_utc` fields can be trusted; `error_ms` is null when nobody can say."""
+    """How far the `_utc` fields can be trusted; `error_ms` is null when nobody can say.
+
+    corrected_ms: the clock was put right after this was stored, and its times were moved by so much (signed).
+    """
 
     state: ClockState
     error_ms: Count | None
+    corrected_ms: int | None = None
 
 
 class Point(_Part, frozen=True, kw_only=True, tag_field="type", tag="Point"):
@@ -118,7 +126,10 @@ class Timeline(_Part, frozen=True, kw_only=True):
 class Alert(_Part, frozen=True, kw_only=True, tag_field="type", tag="alert"):
     """One revision of one event. `event_id` and `revision` together name it; revisions only go up.
 
-    seq and published_utc are null only while the revision waits on the gateway's disk, never on the wire.
+    seq, age_s and published_utc belong to the sending: null while the revision waits on the gateway's disk.
+    On the wire seq is null only when `durable` is false (not stored, so not numbered). numbering names the
+    store that counted seq. historical: it waited too long to ring as new, age_s says how long (null: nobody
+    knows, it is of an earlier boot).
     """
 
     schema: SchemaVersion
@@ -155,6 +166,9 @@ class Alert(_Part, frozen=True, kw_only=True, tag_field="type", tag="alert"):
     mode: Mode
     model_id: str | None
     durable: bool = True
+    numbering: Numbering | None = None
+    historical: bool = False
+    age_s: Seconds | None = None
     timeline: Timeline | None = None
     prev_hash: str | None = None
     sig: str | None = None
@@ -255,6 +269,38 @@ class Fault(_Part, frozen=True, kw_only=True):
     message: Text | None = None
 
 
+class PathHealth(_Part, frozen=True, kw_only=True):
+    """One way to a broker. active: alerts leave by it now."""
+
+    path: Code
+    connected: bool
+    active: bool
+
+
+class ReceiverHealth(_Part, frozen=True, kw_only=True):
+    """One receiver named in the settings. answers: it answered a heartbeat or an alert of late."""
+
+    receiver: Id
+    answers: bool
+    unreceived: Count
+
+
+class PathTest(_Part, frozen=True, kw_only=True):
+    """The last scheduled test alert. took_ms: until every receiver had it, null while one has not."""
+
+    sent_utc: Utc
+    took_ms: Count | None
+
+
+class DeliveryHealth(_Part, frozen=True, kw_only=True):
+    """How alerts leave. confirm: what counts as delivered, as the settings chose."""
+
+    confirm: Confirm
+    paths: tuple[PathHealth, ...]
+    receivers: tuple[ReceiverHealth, ...]
+    last_test: PathTest | None = None
+
+
 class GatewayHealth(_Part, frozen=True, kw_only=True, tag_field="type", tag="gateway_health"):
     """Retained. `coverage` is the mean over the bound sensors; null without any."""
 
@@ -273,9 +319,136 @@ class GatewayHealth(_Part, frozen=True, kw_only=True, tag_field="type", tag="gat
     sensors: tuple[SensorCoverage, ...]
     faults: tuple[Fault, ...]
     counters: dict[str, int] = {}
+    delivery: DeliveryHealth | None = None
 
 
-Payload = Alert | GatewayStatus | GatewayHealth | SensorAvailability | SensorHealth | SensorLevel
+class Heartbeat(_Part, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
+    """Every interval_s, not retained: three missed ones mean that the gateway is not heard.
+
+    live_seq, historical_seq: the last number given in each lane, so that a missing last alert shows too.
+    """
+
+    schema: SchemaVersion
+    site: Id
+    gateway: Id
+    boot_id: Id
+    beat: Count
+    interval_s: Annotated[float, Meta(ge=0.1)]
+    numbering: Numbering
+    live_seq: Count
+    historical_seq: Count
+    published_utc: Utc
+    clock: Clock
+
+
+class Received(_Part, frozen=True, kw_only=True):
+    """One revision of one event, safe in the receiver's own store."""
+
+    event_id: EventId
+    revision: Count
+
+
+class Receipt(_Part, frozen=True, kw_only=True, tag_field="type", tag="receipt"):
+    """A receiver's word to one gateway: it has these revisions; beat: it heard this heartbeat."""
+
+    schema: SchemaVersion
+    site: Id
+    gateway: Id
+    receiver: Id
+    received: tuple[Received, ...]
+    beat: Count | None = None
+
+
+class Request(_Part, frozen=True, kw_only=True, tag_field="type", tag="request"):
+    """A receiver asks one gateway; the command is in the topic. The answer repeats `transaction`.
+
+    resend needs numbering, lane, first_seq and last_seq (inclusive); open and test need none of them.
+    """
+
+    schema: SchemaVersion
+    site: Id
+    gateway: Id
+    receiver: Id
+    transaction: Transaction
+    numbering: Numbering | None = None
+    lane: Lane | None = None
+    first_seq: Positive | None = None
+    last_seq: Positive | None = None
+
+
+class Response(_Part, frozen=True, kw_only=True, tag_field="type", tag="response"):
+    """The answer to one request, in `parts` messages (part counts from 1).
+
+    open: `alerts` are the latest revisions of the events that are open now, and nothing else. resend:
+    `resent` come again on their own topics, `gone` are no longer kept. message: why it was refused.
+    """
+
+    schema: SchemaVersion
+    site: Id
+    gateway: Id
+    receiver: Id
+    transaction: Transaction
+    result: Result
+    part: Positive
+    parts: Positive
+    alerts: tuple[Alert, ...] = ()
+    resent: Count = 0
+    gone: Count = 0
+    message: Text | None = None
+
+
+class HourCoverage(_Part, frozen=True, kw_only=True):
+    """Seconds of one hour in which one sensor's sound was analysed."""
+
+    sensor_id: Id
+    analysed_s: Annotated[float, Meta(ge=0.0, le=3600.0)]
+
+
+class CoverageReport(_Part, frozen=True, kw_only=True, tag_field="type", tag="coverage_report"):
+    """One hour, not retained. A sensor that is bound and heard nothing has 0."""
+
+    schema: SchemaVersion
+    site: Id
+    gateway: Id
+    hour_utc: Utc
+    clock: Clock
+    sensors: tuple[HourCoverage, ...]
+
+
+class PeriodLevel(_Part, frozen=True, kw_only=True):
+    sensor_id: Id
+    laeq_db: Decibel
+    lafmax_db: Decibel
+    ambient_db: Decibel | None
+    calibrated: bool
+
+
+class LevelReport(_Part, frozen=True, kw_only=True, tag_field="type", tag="level_report"):
+    """Levels of all sensors over one period, not retained: the history that retained levels do not keep."""
+
+    schema: SchemaVersion
+    site: Id
+    gateway: Id
+    start_utc: Utc
+    period_s: Annotated[float, Meta(ge=1.0)]
+    clock: Clock
+    sensors: tuple[PeriodLevel, ...]
+
+
+Payload = (
+    Alert
+    | GatewayStatus
+    | GatewayHealth
+    | SensorAvailability
+    | SensorHealth
+    | SensorLevel
+    | Heartbeat
+    | Receipt
+    | Request
+    | Response
+    | CoverageReport
+    | LevelReport
+)
 PAYLOAD_TYPES: tuple[type[Payload], ...] = (
     Alert,
     GatewayStatus,
@@ -283,4 +456,10 @@ PAYLOAD_TYPES: tuple[type[Payload], ...] = (
     SensorAvailability,
     SensorHealth,
     SensorLevel,
+    Heartbeat,
+    Receipt,
+    Request,
+    Response,
+    CoverageReport,
+    LevelReport,
 )

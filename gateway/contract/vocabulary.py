@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Major.minor. The major number is also in the topic (`v1`); a higher minor only adds optional fields."""
 
 
@@ -36,7 +36,10 @@ def severity_rank(severity: Severity) -> int:
 
 
 class Lane(StrEnum):
-    """`historical` messages waited while there was no path; they must never ring as new."""
+    """Each lane has a sequence of its own; live alerts overtake the backlog, which is the historical lane.
+
+    Whether an alert may ring says `historical` alone: a live one can have waited too long as well.
+    """
 
     LIVE = "live"
     HISTORICAL = "historical"
@@ -55,6 +58,26 @@ class Priority(StrEnum):
 
     LOOK = "look"
     GO = "go"
+
+
+class Confirm(StrEnum):
+    """What counts as delivered: every named receiver's own receipt, or the broker's acknowledgement."""
+
+    RECEIPT = "receipt"
+    PUBACK = "puback"
+
+
+class Command(StrEnum):
+    """What a receiver may ask of a gateway."""
+
+    OPEN = "open"
+    RESEND = "resend"
+    TEST = "test"
+
+
+class Result(StrEnum):
+    OK = "ok"
+    REFUSED = "refused"
 
 
 class Mode(StrEnum):
@@ -104,3 +127,7 @@ class EventClass(StrEnum):
     GLASS_BREAK = "glass_break"
     GUNSHOT = "gunshot"
     LOUD = "loud"
+
+
+PATH_TEST = "test"
+"""The class of a scheduled alert that proves the path: no sound, always of status Test."""

@@ -15,6 +15,7 @@ CLASS_WORDS = {
     "glass_break": ("breaking glass", "glasbreuk"),
     "gunshot": ("shot or bang", "schot of knal"),
     "loud": ("loud sound", "luid geluid"),
+    "test": ("path test", "lijntest"),
 }
 PHASE_WORDS = {
     "start": ("start", "begin"),

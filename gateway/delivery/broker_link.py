@@ -44,7 +44,9 @@ class BrokerOptions:
     password: Secret | None = None
     tls: TlsFiles | None = None
     will: Will | None = None
-    keep_alive_s: int = 30
+    keep_alive_s: int = 10
+    will_delay_s: int = 5
+    mqtt5: bool = True
     session_expiry_s: int = 24 * 3600
     answer_s: float = 10.0  # for TCP, TLS and CONNACK each
     backoff: BackoffRule = field(default_factory=BackoffRule)

@@ -25,6 +25,8 @@ def decode_secret(kind: type, value: Any) -> Any:
 UNITS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "_s": ("seconds", {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}),
     "_db": ("dB", {"db": 1.0, "dba": 1.0, "db(a)": 1.0}),
+    "_h": ("hours", {"min": 1 / 60, "h": 1.0, "d": 24.0}),
+    "_mb": ("megabytes", {"mb": 1.0, "gb": 1000.0}),
     "_hz": ("Hz", {"hz": 1.0, "khz": 1000.0}),
     "_deg": ("degrees", {"deg": 1.0, "°": 1.0}),
 }

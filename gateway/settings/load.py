@@ -17,7 +17,7 @@ from gateway.settings.check import Problem, check_document
 from gateway.settings.error import SettingsError
 from gateway.settings.kinds import decode_secret, struct_type
 from gateway.settings.rules import check_rules
-from gateway.settings.schema import Settings
+from gateway.settings.schema import BrokerSettings, Settings
 from gateway.settings.toml_locator import KeyPath, locate_keys
 
 DEFAULT_SETTINGS_PATH = Path("/etc/aggression-gateway/gateway.toml")
@@ -41,9 +41,8 @@ class LoadedSettings:
     def data_dir(self) -> Path:
         return self.resolve(self.values.gateway.data_dir)
 
-    def broker_password(self) -> Secret | None:
-        """The broker's password, from the settings or its own file; GatewayError if that cannot be read."""
-        broker = self.values.broker
+    def password_of(self, broker: BrokerSettings) -> Secret | None:
+        """A broker's password, from the settings or its own file; GatewayError if that cannot be read."""
         if broker.password_file is None:
             return broker.password
         path = self.resolve(broker.password_file)

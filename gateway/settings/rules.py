@@ -9,7 +9,7 @@ from gateway.settings.check import Problem
 from gateway.settings.decision import DecisionSettings
 from gateway.settings.kinds import toml_value
 from gateway.settings.rules_in_force import ORDERED_PAIRS, SetKey, built_in, set_keys
-from gateway.settings.schema import BrokerSettings, PortSettings, SensorSettings, Settings
+from gateway.settings.schema import BrokerSettings, DeliverySettings, PortSettings, SensorSettings, Settings
 from gateway.settings.toml_locator import KeyPath
 
 RESERVED_PREFIXES = ("unbound-", "refused-")  # topics of sensors that no setting binds
@@ -18,23 +18,46 @@ RESERVED_PREFIXES = ("unbound-", "refused-")  # topics of sensors that no settin
 def check_rules(settings: Settings) -> list[Problem]:
     """Everything that contradicts, in the order of the sections."""
     return [
-        *_broker(settings.broker),
+        *_broker(settings.broker, "broker"),
+        *(() if settings.backup_broker is None else _broker(settings.backup_broker, "backup_broker")),
+        *_one_broker(settings),
+        *_delivery(settings.delivery),
         *_ports(settings.port),
         *_sensors(settings.sensor),
         *_decisions(settings.decision),
     ]
 
 
-def _broker(broker: BrokerSettings) -> Iterator[Problem]:
+def _delivery(delivery: DeliverySettings) -> Iterator[Problem]:
+    where = ("delivery",)
+    if delivery.confirm == "receipt" and not delivery.receivers:
+        what = "names nobody who must have received an alert"
+        fix = 'Write receivers = ["NAME"], or confirm = "puback" if the broker\'s word is to be enough'
+        yield Problem(where, what, fix)
+    if delivery.confirm == "puback" and delivery.receivers:
+        fix = 'Remove receivers, or write confirm = "receipt"'
+        yield Problem((*where, "receivers"), 'would not be waited for with confirm = "puback"', fix)
+    if len(set(delivery.receivers)) < len(delivery.receivers):
+        yield Problem((*where, "receivers"), "names a receiver twice", "Remove one of the two")
+
+
+def _one_broker(settings: Settings) -> Iterator[Problem]:
+    first, second = settings.broker, settings.backup_broker
+    if second is not None and (first.host, first.effective_port) == (second.host, second.effective_port):
+        what = "is the broker that [broker] names already"
+        yield Problem(("backup_broker", "host"), what, "Name a second broker, or remove [backup_broker]")
+
+
+def _broker(broker: BrokerSettings, table: str) -> Iterator[Problem]:
     if broker.password is not None and broker.password_file is not None:
-        yield Problem(("broker", "password"), "is given twice", "Keep password_file and remove password")
+        yield Problem((table, "password"), "is given twice", "Keep password_file and remove password")
     if broker.username is None:
         for key in ("password", "password_file"):
             if getattr(broker, key) is not None:
-                yield Problem(("broker", key), "needs a user name to go with it", "Add username")
+                yield Problem((table, key), "needs a user name to go with it", "Add username")
     if broker.tls is not None and (broker.tls.cert is None) != (broker.tls.key is None):
         given, lacking = ("cert", "key") if broker.tls.key is None else ("key", "cert")
-        yield _alone(("broker", "tls"), given, lacking)
+        yield _alone((table, "tls"), given, lacking)
 
 
 def _ports(ports: tuple[PortSettings, ...]) -> Iterator[Problem]:

@@ -56,7 +56,7 @@ class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The MQTT 5 broker that alerts go to."""
+    """An MQTT broker that alerts go to. [backup_broker]: a second one, used while the first fails."""
 
     host: Annotated[Text, Meta(description="Name or address.", examples=["broker.example.org"])] = "localhost"
     port: Annotated[
@@ -72,10 +72,21 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Secret | None,
         Meta(description="The password itself; `password_file` keeps it out of this file."),
     ] = None
+    protocol: Annotated[
+        Literal["5", "3.1.1"], Meta(description="MQTT version that this broker speaks.")
+    ] = "5"
     keep_alive_s: Annotated[
         int,
-        Meta(ge=5, le=600, description="Silent for 1.5 times this, the broker calls the gateway offline."),
-    ] = 30
+        Meta(
+            ge=2,
+            le=10,
+            description="Silent for 1.5 times this plus will_delay_s, the broker calls the gateway offline.",
+        ),
+    ] = 10
+    will_delay_s: Annotated[
+        int,
+        Meta(ge=0, le=5, description="A connection that is back within this time was never offline (MQTT 5)."),
+    ] = 5
     tls: TlsSettings | None = None
 
     @property
@@ -83,6 +94,48 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.port is not None:
             return self.port
         return 1883 if self.tls is None else 8883
+
+
+class DeliverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an alert counts as delivered, and how the way there is watched."""
+
+    confirm: Annotated[
+        Literal["receipt", "puback"],
+        Meta(
+            description="receipt: every named receiver says it has the alert. puback: the broker's word is "
+            "enough; choose it only where no receiver gives receipts."
+        ),
+    ] = "receipt"
+    receivers: Annotated[
+        tuple[Identifier, ...],
+        Meta(description="Receivers that must have every alert, all of them.", examples=[["meldkamer"]]),
+    ] = ()
+    heartbeat_s: Annotated[
+        float, Meta(ge=0.5, le=5, description="A sign of life on every path, answered by every receiver.")
+    ] = 2.0
+    historical_after_s: Annotated[
+        float,
+        Meta(ge=5, le=600, description="An alert that waited longer is marked historical and does not ring."),
+    ] = 30.0
+    test_alert_every_h: Annotated[
+        float,
+        Meta(ge=0, le=168, description="A test alert runs the whole way so often (status Test); 0: never."),
+    ] = 24.0
+
+
+class StorageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept on disk beside alerts. Alerts have no bound here: they are never shed."""
+
+    flush_s: Annotated[
+        float, Meta(ge=1, le=300, description="Telemetry is written so often; a crash loses at most that.")
+    ] = 60.0
+    telemetry_mb: Annotated[
+        int, Meta(ge=1, le=10_000, description="Bound of the seven days of scores and levels, oldest go.")
+    ] = 200
+    records_mb: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="Bound of what waits beside alerts for a path, telemetry goes first."),
+    ] = 50
 
 
 class PortSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,6 +209,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     gateway: GatewaySettings
     broker: BrokerSettings = field(default_factory=BrokerSettings)
+    backup_broker: BrokerSettings | None = None
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
     port: tuple[PortSettings, ...] = ()
     sensor: tuple[SensorSettings, ...] = ()
     model: ModelSettings = field(default_factory=ModelSettings)

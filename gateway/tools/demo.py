@@ -126,7 +126,8 @@ def _settings(scenario: Scenario, broker_port: int, folder: Path) -> str:
     )
     return (
         f'[gateway]\nsite = "demo"\nid = "gw-demo"\nstatus = "Exercise"\ndata_dir = "{folder}/data"\n'
-        f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\nkeep_alive_s = 10\n{sensors}'
+        f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\nkeep_alive_s = 10\n'
+        f'[delivery]\nconfirm = "puback"\n{sensors}'
     )
 
 

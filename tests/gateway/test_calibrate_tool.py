@@ -30,7 +30,7 @@ SERIAL = "SIM-0001"
 def settings(tmp_path: Path) -> Path:
     path = tmp_path / "gw.toml"
     path.write_text(
-        f"[gateway]\nsite='s'\nid='g'\nlanguage='en'\ndata_dir='data'\n"
+        f"[gateway]\nsite='s'\nid='g'\nlanguage='en'\ndata_dir='data'\n[delivery]\nconfirm='puback'\n"
         f"[[port]]\nurl='{tmp_path}/ports/*'\n"
         f"[[sensor]]\nid='noord'\nserial='{SERIAL}'\n",
         encoding="utf-8",

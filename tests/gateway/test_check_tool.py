@@ -24,7 +24,7 @@ from gateway.settings.load import LoadedSettings, parse_settings
 from tests.support.broker import HOST, MosquittoBroker, free_port
 from tests.support.ptys import pty_device
 
-HEAD = "[gateway]\nsite='s'\nid='g'\nlanguage='en'\ndata_dir='data'\n"
+HEAD = "[gateway]\nsite='s'\nid='g'\nlanguage='en'\ndata_dir='data'\n[delivery]\nconfirm='puback'\n"
 
 
 def loaded(folder: Path, text: str = "") -> LoadedSettings:

@@ -24,7 +24,7 @@ def test_shows_what_is_in_force_without_the_password(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "gw.toml"
-    path.write_text("[gateway]\nsite='s'\nid='g'\n[broker]\nusername='u'\npassword='hunter2'\n")
+    path.write_text("[gateway]\nsite='s'\nid='g'\n[broker]\nusername='u'\npassword='hunter2'\n[delivery]\nconfirm='puback'\n")
     assert main(["config", "--settings", str(path), "--show"]) == ExitCode.OK
     out = capsys.readouterr().out
     assert 'password = "***"' in out

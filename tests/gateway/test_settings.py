@@ -22,8 +22,15 @@ HEAD = "[gateway]\nsite = 'plein'\nid = 'gw-1'\n"
 EXAMPLE = config_root() / "gateway.example.toml"
 
 
+DELIVERY = "[delivery]\nconfirm = 'puback'\n"  # the choice that no file can leave open
+
+
 def parsed(text: str) -> LoadedSettings:
-    return parse_settings(HEAD + text, Path("/etc/agw/gw.toml"))
+    return parse_settings(HEAD + text + DELIVERY, Path("/etc/agw/gw.toml"))
+
+
+def _password(loaded: LoadedSettings) -> Secret | None:
+    return loaded.password_of(loaded.values.broker)
 
 
 def test_the_smallest_file_has_all_defaults() -> None:
@@ -60,13 +67,13 @@ def test_paths_are_relative_to_the_settings_file() -> None:
 class TestBrokerPassword:
     def test_from_its_file(self, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("hunter2\nmore\n", encoding="utf-8")
-        (tmp_path / "gw.toml").write_text(HEAD + "[broker]\nusername='u'\npassword_file='secret'\n")
-        password = load_settings(tmp_path / "gw.toml").broker_password()
+        (tmp_path / "gw.toml").write_text(HEAD + "[broker]\nusername='u'\npassword_file='secret'\n" + DELIVERY)
+        password = _password(load_settings(tmp_path / "gw.toml"))
         assert password is not None
         assert password.reveal() == "hunter2"
 
     def test_none(self) -> None:
-        assert parsed("").broker_password() is None
+        assert _password(parsed("")) is None
 
     @pytest.mark.parametrize(
         ("content", "message"), [(None, "No such file"), (b"", "first line"), (b"\xff", "UTF-8")]
@@ -77,12 +84,12 @@ class TestBrokerPassword:
             path.write_bytes(content)
         loaded = parsed(f"[broker]\nusername='u'\npassword_file='{path}'\n")
         with pytest.raises(GatewayError, match=message) as caught:
-            loaded.broker_password()
+            _password(loaded)
         assert caught.value.where == str(path)
 
     def test_never_shown(self) -> None:
         loaded = parsed("[broker]\nusername='u'\npassword='hunter2'\n")
-        assert loaded.broker_password() == Secret("hunter2")
+        assert _password(loaded) == Secret("hunter2")
         shown = [effective(loaded), repr(loaded), str(loaded.values.broker.password), f"{loaded.values}"]
         assert not any("hunter2" in text for text in shown)
         assert 'password = "***"' in shown[0]

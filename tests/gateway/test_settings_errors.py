@@ -76,8 +76,8 @@ def test_unknown_keys_come_with_a_suggestion(text: str, expected: str) -> None:
         ),
         (
             "[broker]\nkeep_alive_s = '1 min'\n",
-            'gw.toml:5: broker.keep_alive_s: is the text "1 min", not a whole number of seconds from 5 to 600. '
-            "Write keep_alive_s = 60",
+            'gw.toml:5: broker.keep_alive_s: is the text "1 min", not a whole number of seconds from 2 to 10. '
+            "For example keep_alive_s = ... (a whole number of seconds from 2 to 10)",
         ),
         (
             "[decision]\nmin_level_db = '55 dB(A)'\n",
@@ -209,6 +209,43 @@ def test_all_errors_at_once_in_the_order_of_the_lines() -> None:
     ],
 )
 def test_settings_that_contradict(text: str, expected: str) -> None:
+    assert error_of(HEAD + text + "[delivery]\nconfirm = 'puback'\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "",
+            "gw.toml:1: delivery: names nobody who must have received an alert. "
+            'Write receivers = ["NAME"], or confirm = "puback" if the broker\'s word is to be enough',
+        ),
+        (
+            "[delivery]\nconfirm = 'puback'\nreceivers = ['a']\n",
+            'gw.toml:6: delivery.receivers: would not be waited for with confirm = "puback". '
+            'Remove receivers, or write confirm = "receipt"',
+        ),
+        (
+            "[delivery]\nreceivers = ['a', 'a']\n",
+            "gw.toml:5: delivery.receivers: names a receiver twice. Remove one of the two",
+        ),
+        (
+            "[delivery]\nreceivers = ['meld kamer']\n",
+            'gw.toml:5: delivery.receivers: element 1 is the text "meld kamer", not text of at most 64 of the characters '
+            "A-Z a-z 0-9 _ -. For example receivers = [\"meldkamer\"]",
+        ),
+        (
+            "[delivery]\nreceivers = ['a']\n[backup_broker]\nhost = 'localhost'\n",
+            "gw.toml:7: backup_broker.host: is the broker that [broker] names already. "
+            "Name a second broker, or remove [backup_broker]",
+        ),
+        (
+            "[delivery]\nreceivers = ['a']\n[backup_broker]\nhost = 'b'\npassword = 'x'\n",
+            "gw.toml:8: backup_broker.password: needs a user name to go with it. Add username",
+        ),
+    ],
+)
+def test_delivery_and_a_second_broker(text: str, expected: str) -> None:
     assert error_of(HEAD + text) == expected
 
 

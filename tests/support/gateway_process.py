@@ -16,7 +16,13 @@ LOUD_RULE = "[decision.loud]\nenabled = true\nlevel_db = 90.0\nfor_s = 0.25\nhol
 
 
 def settings_text(
-    folder: Path, broker_port: int, serials: Sequence[str], *, model: str = "default", more: str = LOUD_RULE
+    folder: Path,
+    broker_port: int,
+    serials: Sequence[str],
+    *,
+    model: str = "default",
+    more: str = LOUD_RULE,
+    delivery: str = 'confirm = "puback"\ntest_alert_every_h = 0',
 ) -> str:
     """Settings for simulated sensors whose ports appear in `folder` under their serial numbers."""
     sensors = "\n".join(
@@ -26,6 +32,7 @@ def settings_text(
     return (
         f'[gateway]\nsite = "site"\nid = "gw"\nstatus = "Test"\ndata_dir = "{folder}/data"\n'
         f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\nkeep_alive_s = 5\n'
+        f"[delivery]\n{delivery}\n"
         f'[model]\npackage = "{model}"\n{more}{sensors}'
     )
 
