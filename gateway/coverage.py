@@ -1,6 +1,7 @@
 """Coverage: the share of time in which a sensor's sound was really analysed.
 
-A sensor that is silent, unplugged or refused lowers it; that is what tells a deaf sensor from a quiet street.
+A sensor that is silent, unplugged or refused lowers it, and so does a gateway that was down; that is what
+tells a deaf sensor from a quiet street.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ class Coverage:
     """Analysed seconds over elapsed seconds of the last hour, in buckets of a minute of monotonic time."""
 
     def __init__(self, start_s: float) -> None:
+        """start_s: since when the sensor should be heard; a run before this one may have begun then.
+
+        Tell with `analysed` what that run heard: what lies between counts as not covered.
+        """
         self._start_s = start_s
         self._buckets: deque[tuple[int, float]] = deque(maxlen=_BUCKETS + 1)
 
@@ -26,7 +31,7 @@ class Coverage:
             self._buckets.append((minute, duration_s))
 
     def window_s(self, now_s: float) -> float:
-        """What `share` speaks of: the last hour in whole minutes, or the time since the start."""
+        """What `share` speaks of: the last hour in whole minutes, or the time since start_s."""
         return max(0.0, now_s - max(self._start_s, _first_minute(now_s) * _BUCKET_S))
 
     def share(self, now_s: float) -> float:

@@ -50,13 +50,13 @@ class LiveSensor:
         self._stream_s = 0.0
         self._host_s: float | None = None
 
-    def hear(self, frame: FeatureFrame) -> tuple[Decision, ...]:
+    def hear(self, frame: FeatureFrame) -> Analysis:
         """One hop; the sensor's stream clock counts its own hops since boot."""
         self._stream_s = (frame.hop_index + 1) * HOP_S
         self._host_s = frame.t_end_s
         analysis = self.pipeline.hear(codes_of(frame.features), self._stream_s)
         self.meter.hear(analysis)
-        return analysis.decisions
+        return analysis
 
     def miss(self, hops: int) -> None:
         self.pipeline.miss(hops)

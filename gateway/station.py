@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from dsp.layout import HOP_S
 from firmware_bridge.events import (
     FeatureFrame,
     Gap,
@@ -31,7 +30,7 @@ from gateway.clock import HostClock
 from gateway.contract.topics import provisional_id
 from gateway.contract.types import Alert, Fault, Place, Text
 from gateway.contract.vocabulary import EndReason, Mode, SensorState
-from gateway.coverage import Coverage
+from gateway.coverage_book import CoverageBook
 from gateway.decisions.decider import Decision
 from gateway.decisions.rules import ClassRule
 from gateway.live_sensor import LiveSensor
@@ -100,7 +99,9 @@ class Station:
         calibrations: Calibrations,
         outlets: Outlets,
         clock: HostClock,
+        book: CoverageBook | None = None,
     ) -> None:
+        """book: None counts coverage from now on and keeps no seconds."""
         self._bound = bound
         self._model = model
         self._rules = rules
@@ -113,7 +114,8 @@ class Station:
         self.sightings: dict[str, Sighting] = {}
         self.ports: dict[str, PortChanged] = {}
         self.links: dict[str, LinkChanged] = {}
-        self.coverage = {sensor_id: Coverage(clock.monotonic_s()) for sensor_id in bound}
+        self.book = book or CoverageBook(bound, clock.monotonic_s())
+        self.coverage = self.book.last_hour
         self.frames_heard = 0
         self.frames_unused = 0
 
@@ -208,6 +210,7 @@ class Station:
         """End every open event: the gateway stops on purpose."""
         for port in tuple(self._live):
             self._end(port, EndReason.GATEWAY_STOPPED)
+        self.book.close()
 
     def _hear(self, port: str, frame: FeatureFrame) -> None:
         live = self._live.get(port)
@@ -215,9 +218,16 @@ class Station:
             self.frames_unused += 1
             return
         self.frames_heard += 1
-        decisions = live.hear(frame)
-        self.coverage[live.context.sensor_id].analysed(HOP_S, frame.received_s)
-        for decision in decisions:
+        analysis = live.hear(frame)
+        context = live.context
+        self.book.hear(
+            context.sensor_id,
+            analysis,
+            frame.t_end_s,
+            frame.received_s,
+            calibrated=context.calibration_id is not None,
+        )
+        for decision in analysis.decisions:
             self._raise(live, decision)
 
     def _raise(self, live: LiveSensor, decision: Decision) -> None:
