@@ -30,6 +30,7 @@ PURE = (
     "gateway/features.py",
     "gateway/pipeline.py",
     "gateway/settings/rules_in_force.py",
+    "gateway/time_labels.py",
     "gateway/sensors.py",
     "gateway/settings/schema.py",
     "gateway/settings/check.py",
