@@ -47,6 +47,8 @@ COMMANDS = (
     Command("record", "write down what a port receives"),
     Command("monitor", "live levels, scores and link health of one sensor"),
     Command("watch", "alerts as the control room receives them from a broker"),
+    Command("coverage", "for how long each sensor was listened to, hour by hour"),
+    Command("telemetry", "scores and levels of one sensor, second by second, of the last seven days"),
     Command("calibrate", "calibrate a sensor with a sound calibrator"),
     Command("check", "settings, ports, model, broker, disk and clock: what is wrong, and the next step"),
     Command("config", "the settings in force, their reference, their schema, an example"),

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from dsp.layout import HOP_S
 from gateway.clock import HostClock
+from gateway.contract.types import Fault
 from gateway.coverage import Coverage
 from gateway.coverage_hours import FinishedHour, HourlyCoverage
 from gateway.pipeline import Analysis
@@ -24,10 +25,11 @@ class SecondsKeeper(Protocol):
 
     def put(self, second: Second) -> None: ...
     def mark_reported(self, hour: int) -> None: ...
+    def faults(self) -> tuple[Fault, ...]: ...
 
 
 class CoverageBook:
-    """`hear` each analysed hop, `settle` with every tick, `close` at the end."""
+    """`hear` each analysed hop, ask for `finished_hours` with every tick, `close` at the end."""
 
     def __init__(
         self,
@@ -41,7 +43,9 @@ class CoverageBook:
         past = past or Past()
         known = tuple(sensors)
         self.last_hour = {sensor_id: _last_hour(sensor_id, begun_s, past) for sensor_id in known}
-        self._hours = HourlyCoverage(known, begun_s, past.hours, past.unsure_hours, past.reported_hours)
+        self._hours = HourlyCoverage(
+            known, begun_s, past.hours.by_hour(), past.hours.unsure, past.reported_hours
+        )
         self._meters = {sensor_id: SecondMeter(sensor_id, self._keep) for sensor_id in known}
 
     def hear(
@@ -51,19 +55,23 @@ class CoverageBook:
         self.last_hour[sensor_id].analysed(HOP_S, received_s)
         self._meters[sensor_id].hear(analysis, t_end_s, calibrated=calibrated)
 
-    def settle(self, now_s: float) -> None:
-        """Close the last seconds of sensors that went silent."""
+    def finished_hours(self, clock: HostClock) -> list[FinishedHour]:
+        """Hours that are over and were never told; who asks tells them. Call it often.
+
+        It also closes the last second of a sensor that went silent.
+        """
+        now_s, utc_s = clock.monotonic_s(), clock.utc().timestamp()
         for meter in self._meters.values():
             meter.settle(now_s)
-
-    def finished_hours(self, clock: HostClock) -> list[FinishedHour]:
-        """Hours that are over and were never told; who asks tells them."""
-        now_s, utc_s = clock.monotonic_s(), clock.utc().timestamp()
         found = self._hours.finished(now_s, utc_s, synced=clock.quality().state != "unsynced")
         if self._keeper is not None:
             for one in found:
                 self._keeper.mark_reported(one.hour)
         return found
+
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with keeping the seconds."""
+        return () if self._keeper is None else self._keeper.faults()
 
     def close(self) -> None:
         """The run ends: what is open of the last second counts."""

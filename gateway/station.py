@@ -180,7 +180,7 @@ class Station:
         return self._model.model_id
 
     def faults(self, utc_of: Callable[[float], str]) -> list[Fault]:
-        """Ports and lines that are of no use, with what to do; utc_of: monotonic seconds to UTC text.
+        """Ports and lines of no use and seconds that are not kept; utc_of: monotonic seconds to UTC text.
 
         What lasts less than a second (a cable that is moved to another port) is no fault to anybody.
         """
@@ -195,7 +195,7 @@ class Station:
             for port, link in self.links.items()
             if link.state in _LINK_FAULTS and link.now_s <= settled_s
         ]
-        return lines + [
+        ports = [
             Fault(
                 code=f"port_{changed.state.value}",
                 where=changed.url,
@@ -205,6 +205,7 @@ class Station:
             for changed in self.ports.values()
             if changed.state not in _QUIET_PORT_STATES and changed.now_s <= settled_s
         ]
+        return [*self.book.faults(), *lines, *ports]
 
     def stop(self) -> None:
         """End every open event: the gateway stops on purpose."""

@@ -11,12 +11,10 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dsp.layout import HOP_S
 from gateway.telemetry.chunk import Chunk, ClockWord
 from gateway.telemetry.files import FOLDER_NAME, segment_files
+from gateway.telemetry.hours import HourTotals, hour_of, sums
 from gateway.telemetry.reader import Segment, read_segment
 from gateway.telemetry.segment import SegmentHead
 
@@ -25,7 +23,6 @@ log = logging.getLogger(__name__)
 READ_BACK_S = 2 * 3600
 """An hour of coverage, and an hour that may not have been reported."""
 MOST_FILES = 400
-_HOUR_S = 3600
 _MINUTE_S = 60
 _SAME_INSTANT_S = 1.0
 
@@ -44,15 +41,13 @@ class Present:
 class Past:
     """known_since_s, heard: by sensor, on this boot's monotonic axis (before it: negative).
 
-    heard: (begin of a minute, analysed seconds in it). hours: UTC hour since 1970 -> sensor -> analysed
-    seconds, of hours that can be told in full; unsure_hours: those whose labels were not sure.
+    heard: (begin of a minute, analysed seconds in it). hours: those that can be told in full.
     last_numbers: the newest second of each sensor in this boot. torn: stretches passed over.
     """
 
     known_since_s: dict[str, float] = field(default_factory=dict)
     heard: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    hours: dict[int, dict[str, float]] = field(default_factory=dict)
-    unsure_hours: set[int] = field(default_factory=set)
+    hours: HourTotals = field(default_factory=HourTotals)
     reported_hours: list[int] = field(default_factory=list)
     last_numbers: dict[str, int] = field(default_factory=dict)
     torn: int = 0
@@ -72,12 +67,13 @@ def read_back(data_dir: Path, now: Present) -> Past:
         past.reported_hours += segment.head.reported_hours
         for chunk in segment.chunks:
             if begun_hour is None:
-                begun_hour = _hour_of(chunk.head.from_s + chunk.head.utc_minus_monotonic_s)
+                begun_hour = hour_of(chunk.head.from_s + chunk.head.utc_minus_monotonic_s)
+            past.hours.add(segment.head, chunk)
             _place(past, segment.head, chunk, now)
             past.reported_hours += chunk.head.reported_hours
     past.reported_hours = list(dict.fromkeys(past.reported_hours))
     if begun_hour is not None and not all_read:
-        past.hours.pop(begun_hour, None)  # it may have begun in a file that was not looked at
+        past.hours.forget(begun_hour)  # it may have begun in a file that was not looked at
     return past
 
 
@@ -102,21 +98,15 @@ def _newest_segments(data_dir: Path, past: Past) -> tuple[list[Segment], bool]:
 
 def _place(past: Past, head: SegmentHead, chunk: Chunk, now: Present) -> None:
     shift_s = _shift_s(head, chunk, now)
-    offset_s = chunk.head.utc_minus_monotonic_s
     for index, sensor_id in enumerate(head.sensors):
         rows = chunk.sensor == index
-        number, analysed_s = chunk.number[rows], chunk.hops[rows] * HOP_S
-        for hour, heard_s in _sums((number + offset_s) // _HOUR_S, analysed_s):
-            by_sensor = past.hours.setdefault(int(hour), {})
-            by_sensor[sensor_id] = by_sensor.get(sensor_id, 0.0) + heard_s
-            if chunk.head.clock == "unsynced":
-                past.unsure_hours.add(int(hour))
+        number = chunk.number[rows]
         if head.boot_id == now.boot_id and len(number):
             past.last_numbers[sensor_id] = max(past.last_numbers.get(sensor_id, -1), int(number.max()))
         if shift_s is not None:
             since_s = chunk.head.from_s + shift_s
             past.known_since_s[sensor_id] = min(past.known_since_s.get(sensor_id, since_s), since_s)
-            minutes = _sums((number + shift_s) // _MINUTE_S, analysed_s)
+            minutes = sums((number + shift_s) // _MINUTE_S, chunk.hops[rows] * HOP_S)
             past.heard.setdefault(sensor_id, []).extend(
                 (minute * _MINUTE_S, heard_s) for minute, heard_s in minutes
             )
@@ -130,13 +120,3 @@ def _shift_s(head: SegmentHead, chunk: Chunk, now: Present) -> float | None:
         return None
     shift_s = chunk.head.utc_minus_monotonic_s - (now.utc_s - now.monotonic_s)
     return shift_s if chunk.head.to_s + shift_s <= _SAME_INSTANT_S else None
-
-
-def _sums(keys: NDArray[np.float64], values: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """The sum of the values of each key, in order of keys."""
-    unique, place = np.unique(keys, return_inverse=True)
-    return list(zip(unique.tolist(), np.bincount(place, values, len(unique)).tolist(), strict=True))
-
-
-def _hour_of(utc_s: float) -> int:
-    return int(utc_s // _HOUR_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.errors import GatewayError
@@ -91,19 +91,24 @@ class TelemetryReader:
             )
 
     def segments(self, last_s: int | None = None) -> Iterator[Segment]:
-        """Oldest first; last_s: only the newest files that hold so much recorded time together.
+        """Oldest first; last_s: only the chunks of so much recorded time at the end.
 
         Raises TelemetryError for a file that may not be read.
         """
-        for file in self.files if last_s is None else self._newest(last_s):
+        files, too_much_s = (self.files, 0) if last_s is None else self._newest(last_s)
+        for file in files:
             try:
                 segment = read_segment(file, newest=file is self.files[-1])
             except OSError as problem:
                 raise _unreadable(file.path, problem) from problem
-            if segment is not None:
-                if segment.torn:
-                    self.torn[file.path.name] = segment.torn
-                yield segment
+            if segment is None:
+                continue
+            if segment.torn:
+                self.torn[file.path.name] = segment.torn
+            chunks = list(segment.chunks)
+            while too_much_s > 0 and chunks:
+                too_much_s -= chunks.pop(0).head.length_s
+            yield replace(segment, chunks=tuple(chunks))
 
     def seconds(self, sensor_id: str | None = None, last_s: int | None = None) -> Iterator[StoredSecond]:
         """Every second of one sensor or of all: in the order of writing, of each sensor in order of time."""
@@ -112,7 +117,8 @@ class TelemetryReader:
                 for chunk in segment.chunks:
                     yield from _labelled(segment.head, chunk, sensor_id)
 
-    def _newest(self, last_s: int) -> list[SegmentFile]:
+    def _newest(self, last_s: int) -> tuple[list[SegmentFile], int]:
+        """The newest files that hold last_s of recorded time, and how much more they hold."""
         count, recorded_s = 0, 0
         for file in reversed(self.files):
             if recorded_s >= last_s:
@@ -123,7 +129,7 @@ class TelemetryReader:
             except OSError:  # reading it will say why
                 continue
             recorded_s += 0 if kept is None else kept.recorded_s
-        return self.files[len(self.files) - count :]
+        return self.files[len(self.files) - count :], max(0, recorded_s - last_s)
 
 
 def _labelled(head: SegmentHead, chunk: Chunk, sensor_id: str | None) -> Iterator[StoredSecond]:

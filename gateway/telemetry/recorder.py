@@ -41,9 +41,12 @@ class TelemetryRecorder:
         clock: HostClock,
         flush_s: float,
         last_numbers: Mapping[str, int] | None = None,
+        torn: int = 0,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        """sensors, labels: as in the store's head. last_numbers: seconds that this boot has already."""
+        """sensors, labels: as in the store's head. last_numbers: seconds that this boot has already.
+        torn: stretches that were found torn at the start, for the count.
+        """
         self._store = store
         self._place = {sensor_id: place for place, sensor_id in enumerate(sensors)}
         self._labels = tuple(labels)
@@ -61,6 +64,7 @@ class TelemetryRecorder:
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._fault: Fault | None = None
+        self._torn = torn
         self._not_taken = 0
         self._given_up = 0
         self.written = 0
@@ -111,6 +115,7 @@ class TelemetryRecorder:
             "telemetry_dropped": self.dropped,
             "telemetry_failed": self.failed_writes,
             "telemetry_shed": self._store.shed,
+            "telemetry_torn": self._torn,
         }
 
     def _run(self) -> None:

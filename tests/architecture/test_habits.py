@@ -26,6 +26,8 @@ PURE = (
     "firmware_bridge/events.py",
     "gateway/alerts.py",
     "gateway/calibration/check.py",
+    "gateway/coverage.py",
+    "gateway/coverage_hours.py",
     "gateway/decision",
     "gateway/features.py",
     "gateway/pipeline.py",
@@ -40,6 +42,13 @@ PURE = (
     "gateway/contract/types.py",
     "gateway/contract/vocabulary.py",
     "gateway/contract/words.py",
+    "gateway/telemetry/chunk.py",
+    "gateway/telemetry/frame.py",
+    "gateway/telemetry/hours.py",
+    "gateway/telemetry/meter.py",
+    "gateway/telemetry/quantised.py",
+    "gateway/telemetry/second.py",
+    "gateway/telemetry/segment.py",
 )
 OUTSIDE_WORLD = {
     "asyncio", "glob", "io", "logging", "multiprocessing", "os", "pty", "queue", "random", "secrets",

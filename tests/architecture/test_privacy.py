@@ -15,7 +15,9 @@ SOUND_LIBRARIES = {
     "alsaaudio", "audioop", "av", "jack", "librosa", "miniaudio", "ossaudiodev", "pyaudio", "pydub", "sndhdr",
     "sounddevice", "soundcard", "speech_recognition", "sunau", "torchaudio", "vosk", "wave", "whisper",
 }  # fmt: skip
-FIELD_COMMANDS = ("run", "monitor", "record", "calibrate", "check", "config", "watch")
+FIELD_COMMANDS = (
+    "run", "monitor", "record", "coverage", "telemetry", "calibrate", "check", "config", "watch",
+)  # fmt: skip
 NOT_ACOUSTIC = {
     "aggression", "anger", "angry", "distress", "drunk", "emotion", "fear", "fight", "hostile", "intent",
     "panic", "sad", "stress", "threat", "violence", "violent",
