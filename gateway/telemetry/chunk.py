@@ -237,7 +237,7 @@ def _numbers(run_lengths: NDArray[np.uint32], steps: NDArray[np.uint32], origin_
 def _decompressed(packed: bytes, size: int) -> bytes | None:
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
     try:
-        columns = decompressor.decompress(packed, size)
+        columns = decompressor.decompress(packed, size + 1)
     except lzma.LZMAError:
         return None
     return columns if len(columns) == size else None

@@ -25,7 +25,7 @@ BLOCK_BYTES = 4096
 MAGIC = b"AGT1"
 MOST_BODY_BYTES = 16 * 1024 * 1024
 _HEAD = struct.Struct("<4sB3xII")
-_CHECKED = struct.Struct("<B3xI")
+_CHECKED = slice(4, 12)
 HEAD_BYTES = _HEAD.size
 
 
@@ -55,7 +55,8 @@ def frame_bytes(kind: FrameKind, body: bytes) -> bytes:
     """A whole frame with its padding."""
     if len(body) > MOST_BODY_BYTES:
         raise ValueError(f"a body of {len(body)} bytes; at most {MOST_BODY_BYTES}")
-    frame = _HEAD.pack(MAGIC, kind, len(body), _checksum(kind, body)) + body
+    head = _HEAD.pack(MAGIC, kind, len(body), 0)
+    frame = _HEAD.pack(MAGIC, kind, len(body), _checksum(head, body)) + body
     return frame + b"\0" * (-len(frame) % BLOCK_BYTES)
 
 
@@ -98,10 +99,10 @@ def _frame_at(content: bytes, offset: int) -> Frame | None:
         return None
     body = content[offset + HEAD_BYTES : offset + HEAD_BYTES + length]
     _, kind, _, crc = _HEAD.unpack(head)
-    if len(body) < length or crc != _checksum(kind, body):
+    if len(body) < length or crc != _checksum(head, body):
         return None
     return Frame(kind, body, offset)
 
 
-def _checksum(kind: int, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(_CHECKED.pack(kind, len(body))))
+def _checksum(head: bytes, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(head[_CHECKED]))

@@ -69,7 +69,9 @@ def read_segment(file: SegmentFile, *, newest: bool) -> Segment | None:
             chunk = decode_chunk(found.body, len(head.sensors), len(head.labels))
             torn += chunk is None
             chunks += () if chunk is None else (chunk,)
-    return Segment(file, head, tuple(chunks), torn + (head is None and not newest))
+    if head is None and not newest:
+        torn = 1
+    return Segment(file, head, tuple(chunks), torn)
 
 
 class TelemetryReader:
@@ -106,8 +108,9 @@ class TelemetryReader:
             if segment.torn:
                 self.torn[file.path.name] = segment.torn
             chunks = list(segment.chunks)
-            while too_much_s > 0 and chunks:
+            while chunks and 0 < chunks[0].head.length_s <= too_much_s:
                 too_much_s -= chunks.pop(0).head.length_s
+            too_much_s = 0 if chunks else too_much_s
             yield replace(segment, chunks=tuple(chunks))
 
     def seconds(self, sensor_id: str | None = None, last_s: int | None = None) -> Iterator[StoredSecond]:
