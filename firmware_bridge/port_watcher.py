@@ -10,9 +10,9 @@ from __future__ import annotations
 import glob
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 
+from firmware_bridge.host_time import monotonic_s
 from firmware_bridge.port_states import PortChanged, PortState
 from firmware_bridge.port_worker import PortWorker, Sink
 from firmware_bridge.ports import is_path
@@ -30,7 +30,7 @@ class PortWatcher:
         make_worker: Callable[[str], PortWorker],
         sink: Sink,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = monotonic_s,
     ) -> None:
         self._ports = tuple(dict.fromkeys(ports))
         self._make_worker = make_worker

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable
 
 from firmware_bridge.events import LinkEvent
+from firmware_bridge.host_time import monotonic_s
 from firmware_bridge.link import SensorLink
 from firmware_bridge.port_states import PortChanged, PortState
 from firmware_bridge.ports import HangUp, Line, OpenFailure, open_line
@@ -45,7 +45,7 @@ class PortWorker:
         *,
         baud: int = DEFAULT_BAUD,
         tap: Tap | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = monotonic_s,
     ) -> None:
         self.url = url
         self._link = link

@@ -51,7 +51,8 @@ class StoredInstant:
 class BootOffset:
     """UTC minus monotonic of one boot, in seconds, as best known. error_ms: None if nobody knows.
 
-    since_s: monotonic instant of that boot from which this holds; None if that was not kept.
+    since_s: monotonic instant of that boot from which this holds, None if that was not kept: what was made
+    after it was labelled with it, or with what is still to be slewed in UTC and monotonic time alike.
     """
 
     boot_id: str
@@ -88,7 +89,9 @@ def relabelled(
     if known is None or not isfinite(known.offset_s) or _RANK[known.state] < _RANK[alert.clock.state]:
         return alert
     moved_ms = _moved_ms(stored.utc_offset_s, known.offset_s)
-    if known.state is alert.clock.state and (moved_ms is None or known.state is ClockState.HOLDOVER):
+    if known.state is alert.clock.state and (
+        moved_ms is None or known.state is ClockState.HOLDOVER or _made_since(stored, known)
+    ):
         return alert
     quality = clock_of(known.state, _error_ms(known, stored, alert.clock))
     if moved_ms is None:
@@ -97,6 +100,10 @@ def relabelled(
         return _moved(alert, moved_ms, replace(quality, corrected_ms=moved_ms))
     except ValueError:  # beyond the years 1 to 9999, or a stored time that is none
         return alert
+
+
+def _made_since(stored: StoredInstant, known: BootOffset) -> bool:
+    return known.since_s is not None and stored.monotonic_s >= known.since_s
 
 
 def _moved_ms(from_s: float, to_s: float) -> int | None:

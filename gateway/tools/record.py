@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dsp.layout import LAYOUT_ID
+from firmware_bridge import host_time
 from firmware_bridge.capture import CaptureHeader
 from firmware_bridge.capture_writer import CaptureWriter, create_capture
 from firmware_bridge.events import (
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     words = _WORDS[args.lang]
-    tape = Tape(_create(args), time.monotonic())
+    tape = Tape(_create(args), host_time.monotonic_s())
     link = SensorLink((LAYOUT_ID,))
     reporter = _Reporter(args.lang, tape, link)
     worker = PortWorker(args.port, link, reporter.take, baud=args.baud, tap=tape.take)

@@ -26,6 +26,7 @@ PURE = (
     "firmware_bridge/events.py",
     "gateway/alerts.py",
     "gateway/calibration/check.py",
+    "gateway/clock_follower.py",
     "gateway/coverage.py",
     "gateway/coverage_hours.py",
     "gateway/decision",

@@ -137,6 +137,17 @@ def test_good_times_are_not_exchanged_for_worse_ones(worse: ClockState) -> None:
     assert relabelled(one, stored, now, {}) is one
 
 
+def test_what_was_made_since_an_offset_held_is_not_moved_by_what_was_slewed_meanwhile() -> None:
+    """At 50 s the service began to slew 0.3 s: a correction for before, and part of the error since."""
+    known = BootOffset(BOOT, TRUE_OFFSET_S, SYNCED, 8.0, 50.0)
+    before, before_stored = made(40.0, -0.3)
+    moved = relabelled(before, before_stored, known, {})
+    assert_true_times(moved, 40.0)
+    assert moved.clock.corrected_ms == 300
+    since, since_stored = made(60.0, -0.3, state=SYNCED, error_ms=308)
+    assert relabelled(since, since_stored, known, {}) is since
+
+
 def test_a_clock_set_by_hand_moves_what_was_no_better() -> None:
     one, stored = made(60.0, -14 * DAY_S)
     moved = relabelled(one, stored, found(state=UNSYNCED, error_ms=None), {})

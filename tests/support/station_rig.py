@@ -16,8 +16,10 @@ from firmware_bridge.simulator.synthetic import flat
 from firmware_bridge.simulator.world import PortAppeared, PortVanished, Sent, SimulatedWorld, play_in_memory
 from gateway.alerts import AlertFactory
 from gateway.calibration.applied import AppliedCalibration
-from gateway.clock import ClockQuality, HostClock
+from gateway.clock import HostClock
+from gateway.clock_follower import KernelClock
 from gateway.contract.types import Alert, Place
+from gateway.coverage_book import CoverageBook
 from gateway.decisions.rules import ClassRule, loud_rule
 from gateway.model_setup import ModelSetup
 from gateway.station import BoundSensor, Outlets, Sighting, Station
@@ -31,6 +33,7 @@ class WorldClock(HostClock):
     """A clock that stands where the simulated world stands."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now_s = 0.0
 
     def monotonic_s(self) -> float:
@@ -45,8 +48,8 @@ class WorldClock(HostClock):
     def boot_id(self) -> str:
         return "test-boot"
 
-    def quality(self) -> ClockQuality:
-        return ClockQuality("synced", 1.0)
+    def kernel(self) -> KernelClock:
+        return KernelClock(synchronised=True, max_error_s=0.001, estimate_s=0.0001)
 
 
 @dataclass
@@ -92,6 +95,7 @@ class StationRig:
         enabled: bool = True,
         outlets: Outlets | None = None,
         clock: WorldClock | None = None,
+        book: CoverageBook | None = None,
     ) -> None:
         """outlets: None keeps what leaves in `kept`."""
         self.clock = clock or WorldClock()
@@ -108,6 +112,7 @@ class StationRig:
             self.calibrations,
             outlets or self.kept,
             self.clock,
+            book,
         )
         self.links: dict[str, SensorLink] = {}
         self.station.begin()
