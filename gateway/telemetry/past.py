@@ -1,8 +1,8 @@
 """What a gateway that starts must know of the time before: how long it was deaf, and what it had told.
 
 Seconds of this boot are placed by the monotonic clock. Those of an earlier boot have nothing but their label:
-they count in the last hour only if neither label was unsynced and the label lies before this boot; else that
-hour begins with this boot, for nobody can say how long the machine was off.
+they count in the last hour only if the clock was set then and now and the label lies before this boot; else
+that hour begins with this run, for nobody can say how long the machine was off.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def read_back(data_dir: Path, now: Present) -> Past:
     except OSError as problem:
         log.error("what was heard before cannot be read: %s", problem)
         return Past()
+    shifts_s = _shifts_s(segments, now)
     begun_hour: int | None = None
     for segment in segments:
         assert segment.head is not None
@@ -69,7 +70,8 @@ def read_back(data_dir: Path, now: Present) -> Past:
             if begun_hour is None:
                 begun_hour = hour_of(chunk.head.from_s + chunk.head.utc_minus_monotonic_s)
             past.hours.add(segment.head, chunk)
-            _place(past, segment.head, chunk, now)
+            boot_id = segment.head.boot_id
+            _place(past, segment.head, chunk, shifts_s.get(boot_id), this_boot=boot_id == now.boot_id)
             past.reported_hours += chunk.head.reported_hours
     past.reported_hours = list(dict.fromkeys(past.reported_hours))
     if begun_hour is not None and not all_read:
@@ -96,12 +98,11 @@ def _newest_segments(data_dir: Path, past: Past) -> tuple[list[Segment], bool]:
     return found[::-1], looked_at == len(files)
 
 
-def _place(past: Past, head: SegmentHead, chunk: Chunk, now: Present) -> None:
-    shift_s = _shift_s(head, chunk, now)
+def _place(past: Past, head: SegmentHead, chunk: Chunk, shift_s: float | None, *, this_boot: bool) -> None:
     for index, sensor_id in enumerate(head.sensors):
         rows = chunk.sensor == index
         number = chunk.number[rows]
-        if head.boot_id == now.boot_id and len(number):
+        if this_boot and len(number):
             past.last_numbers[sensor_id] = max(past.last_numbers.get(sensor_id, -1), int(number.max()))
         if shift_s is not None:
             since_s = chunk.head.from_s + shift_s
@@ -112,11 +113,23 @@ def _place(past: Past, head: SegmentHead, chunk: Chunk, now: Present) -> None:
             )
 
 
-def _shift_s(head: SegmentHead, chunk: Chunk, now: Present) -> float | None:
-    """What to add to a chunk's seconds to have them on this boot's axis; None: nobody knows."""
-    if head.boot_id == now.boot_id:
-        return 0.0
-    if "unsynced" in (chunk.head.clock, now.clock):
-        return None
-    shift_s = chunk.head.utc_minus_monotonic_s - (now.utc_s - now.monotonic_s)
-    return shift_s if chunk.head.to_s + shift_s <= _SAME_INSTANT_S else None
+def _shifts_s(segments: list[Segment], now: Present) -> dict[str, float]:
+    """What to add to the seconds of each boot to have them on this one's axis.
+
+    An earlier boot is placed by the newest label that its clock, then set, gave it; one that cannot be placed
+    is left out.
+    """
+    shifts_s = {now.boot_id: 0.0}
+    ends_s: dict[str, int] = {}
+    for segment in segments:
+        assert segment.head is not None
+        boot_id = segment.head.boot_id
+        for chunk in segment.chunks:
+            ends_s[boot_id] = max(ends_s.get(boot_id, 0), chunk.head.to_s)
+            if boot_id != now.boot_id and "unsynced" not in (chunk.head.clock, now.clock):
+                shifts_s[boot_id] = chunk.head.utc_minus_monotonic_s - (now.utc_s - now.monotonic_s)
+    return {
+        boot_id: shift_s
+        for boot_id, shift_s in shifts_s.items()
+        if boot_id == now.boot_id or ends_s[boot_id] + shift_s <= _SAME_INSTANT_S
+    }

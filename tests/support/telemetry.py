@@ -24,6 +24,7 @@ class SetClock(HostClock):
     """Stands where a test sets it."""
 
     def __init__(self, now_s: float = 0.0, boot_id: str = "boot-1") -> None:
+        super().__init__()
         self.now_s = now_s
         self.zero_utc_s = ZERO_UTC_S
         self.state: ClockState = "synced"
