@@ -11,7 +11,10 @@ DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """One broker. tls: encrypted, checked against `ca` or, without it, the system's own list."""
+    """One broker. tls: encrypted, checked against `ca` or, without it, the system's own list.
+
+    mqtt5: false for a broker that speaks MQTT 3.1.1 only.
+    """
 
     host: str
     port: int
@@ -21,6 +24,7 @@ class BrokerAddress:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    mqtt5: bool = True
 
     @property
     def where(self) -> str:

@@ -35,6 +35,10 @@ class AlertChange:
     alert: Alert
     previous: Alert | None
 
+    @property
+    def first(self) -> bool:
+        return self.previous is None
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayChange:

@@ -21,23 +21,24 @@ from control_room.changes import (
     SensorRemoved,
     Step,
 )
-from gateway.contract.encoding import BadPayload, decode_for
-from gateway.contract.topics import Topic, TopicKind, parse_topic
+from control_room.reading import read
+from control_room.revisions import Known, judge
+from gateway.contract.topics import Topic, TopicKind
 from gateway.contract.types import Alert, Fault, GatewayHealth, GatewayStatus, SensorAvailability
-from gateway.contract.vocabulary import Phase
+from gateway.contract.vocabulary import Status
 
 MOST_OPEN = 10_000
 MOST_ENDED = 10_000
 MOST_SOURCES = 10_000  # gateways, and sensors, that may be known at once
-_STEPS = {Phase.START: Step.STARTED, Phase.UPDATE: Step.UPDATED, Phase.END: Step.ENDED}
+_Event = tuple[str, str, str]  # site, gateway and event id: no gateway speaks for another
 
 
 class IncidentsView:
     """apply() each message in order of arrival; it says what changed."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[str, Alert] = OrderedDict()
-        self._ended: OrderedDict[str, int] = OrderedDict()  # event id: its last revision
+        self._open: OrderedDict[_Event, Alert] = OrderedDict()
+        self._ended: OrderedDict[_Event, int] = OrderedDict()  # event: its last revision
         self._gateways: dict[tuple[str, str], GatewayStatus] = {}
         self._sensors: dict[tuple[str, str, str], SensorAvailability] = {}
         self._faults: dict[tuple[str, str], tuple[Fault, ...]] = {}
@@ -49,6 +50,11 @@ class IncidentsView:
     def open_events(self) -> tuple[Alert, ...]:
         """The latest revision of each event that has not ended, the longest known first."""
         return tuple(self._open.values())
+
+    @property
+    def open_actual(self) -> tuple[Alert, ...]:
+        """Those that count: exercises and tests never do."""
+        return tuple(alert for alert in self._open.values() if alert.status is Status.ACTUAL)
 
     @property
     def ignored(self) -> Mapping[Ignored, int]:
@@ -63,58 +69,53 @@ class IncidentsView:
     def apply(self, topic: str, payload: bytes, *, retained: bool = False) -> Change:
         """retained: the broker sent it from its store, not as it happened."""
         change = self._change(topic, payload, retained)
+        self.count(change)
+        return change
+
+    def count(self, change: Change) -> None:
+        """Keep count of what changes nothing."""
         if isinstance(change, Ignored):
             self._ignored[change] += 1
         elif isinstance(change, BadMessage):
             self.bad_messages += 1
-        return change
 
     def _change(self, topic: str, payload: bytes, retained: bool) -> Change:
-        try:
-            parsed = parse_topic(topic)
-        except ValueError as problem:
-            return BadMessage(topic, str(problem))
-        if not payload:
-            return self._removed(parsed)
-        decoded = decode_for(parsed.kind, payload)
-        if isinstance(decoded, BadPayload):
-            return BadMessage(topic, decoded.reason)
-        if (decoded.site, decoded.gateway) != (parsed.site, parsed.gateway):
-            return BadMessage(topic, f"it comes from {decoded.site}/{decoded.gateway}, says the payload")
-        match decoded:
-            case Alert():
-                if decoded.event_class != parsed.event_class:
-                    return BadMessage(topic, f"its class is {decoded.event_class}, says the payload")
-                return Ignored.RETAINED if retained else self._alert(decoded)
-            case GatewayStatus():
-                return self._status(decoded)
-            case SensorAvailability():
-                if decoded.sensor_id != parsed.sensor_id:
-                    return BadMessage(topic, f"it is of sensor {decoded.sensor_id}, says the payload")
-                return self._availability(decoded)
-            case GatewayHealth():
-                return self._health(decoded)
+        reading = read(topic, payload, retained=retained)
+        if isinstance(reading, BadMessage | Ignored):
+            return reading
+        match reading.payload:
+            case None:
+                return self._removed(reading.topic)
+            case Alert() as alert:
+                return self._alert(alert)
+            case GatewayStatus() as status:
+                return self._status(status)
+            case SensorAvailability() as availability:
+                return self._availability(availability)
+            case GatewayHealth() as health:
+                return self._health(health)
         return Ignored.NOT_SHOWN
 
     def _alert(self, alert: Alert) -> Change:
-        event_id = alert.event_id
-        ended_at = self._ended.get(event_id)
-        if ended_at is not None:
-            return Ignored.AFTER_END if alert.revision > ended_at else _older(alert.revision, ended_at)
-        previous = self._open.get(event_id)
-        if previous is not None and alert.revision <= previous.revision:
-            return _older(alert.revision, previous.revision)
-        if alert.phase is Phase.END:
-            self._open.pop(event_id, None)
-            self._ended[event_id] = alert.revision
+        event = (alert.site, alert.gateway, alert.event_id)
+        previous, ended_at = self._open.get(event), self._ended.get(event)
+        known = None if ended_at is None else Known(ended_at, ended=True)
+        if previous is not None:
+            known = Known(previous.revision, ended=False)
+        meaning = judge(alert, known)
+        if isinstance(meaning, Ignored):
+            return meaning
+        if meaning is Step.ENDED:
+            self._open.pop(event, None)
+            self._ended[event] = alert.revision if known is None else max(alert.revision, known.revision)
             if len(self._ended) > MOST_ENDED:
                 self._ended.popitem(last=False)
         else:
-            self._open[event_id] = alert
+            self._open[event] = alert
             if len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
                 self.forgotten += 1
-        return AlertChange(_STEPS[alert.phase], alert, previous)
+        return AlertChange(meaning, alert, previous)
 
     def _status(self, status: GatewayStatus) -> Change:
         key = (status.site, status.gateway)
@@ -154,10 +155,6 @@ class IncidentsView:
             if self._sensors.pop(key, None) is not None:
                 return SensorRemoved(*key)
         return Ignored.NOT_SHOWN
-
-
-def _older(revision: int, known: int) -> Ignored:
-    return Ignored.REPEATED if revision == known else Ignored.LATE
 
 
 def _shown(availability: SensorAvailability) -> tuple[object, ...]:

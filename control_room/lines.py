@@ -19,8 +19,9 @@ from control_room.changes import (
     SensorRemoved,
     Step,
 )
+from control_room.notices import Arrival
 from control_room.texts import text
-from gateway.contract.types import Place
+from gateway.contract.types import Alert, Place
 from gateway.contract.vocabulary import ClockState, Lane, Presence, SensorState, Severity, Status
 from gateway.contract.words import (
     class_word,
@@ -38,7 +39,7 @@ PLACE_WIDTH = 26
 STATUS_WIDTH = 10
 _RESET = "\x1b[0m"
 _SEVERITY_COLOUR = {Severity.HIGH: "\x1b[1;31m", Severity.MEDIUM: "\x1b[1;33m", Severity.LOW: "\x1b[1m"}
-_LOUD, _CALM, _TROUBLE = "\x1b[7m", "\x1b[2m", "\x1b[1;35m"
+_LOUD, CALM, TROUBLE = "\x1b[7m", "\x1b[2m", "\x1b[1;35m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Style:
     zone: tzinfo | None = None
 
 
-def alert_line(change: AlertChange, style: Style) -> str:
+def alert_line(change: AlertChange | Arrival, style: Style) -> str:
     """Time, status unless it is real, phase, severity, class, place, levels, score, remarks.
 
     The time is that of the sound: of its onset at the start, of its last evidence later.
@@ -70,7 +71,7 @@ def alert_line(change: AlertChange, style: Style) -> str:
     return _line(
         clock_time(at_utc, style.zone),
         _status(alert.status, style),
-        _coloured(columns, _colour(change), style),
+        coloured(columns, _colour(change), style),
         ", ".join(_remarks(change, language)),
     )
 
@@ -81,7 +82,7 @@ def header_lines(style: Style) -> list[str]:
     first, *rest = (text(name, style.language) for name in names)
     columns = _columns(f"  {first}", *rest)
     head = _line(f"{text('time', style.language):<8}", " " * STATUS_WIDTH, columns)
-    return [_coloured(line, _CALM, style) for line in (head, text("legend", style.language))]
+    return [coloured(line, CALM, style) for line in (head, text("legend", style.language))]
 
 
 def gateway_line(change: GatewayChange, now: datetime, style: Style) -> str:
@@ -92,14 +93,14 @@ def gateway_line(change: GatewayChange, now: datetime, style: Style) -> str:
     if not online and change.sensors:
         remarks.append(text("not_heard", language, count=change.sensors))
     told = f"  {text('gateway', language):<7}  {status.site}/{status.gateway}  {word}"
-    return _state_line(now, _coloured(told, _CALM if online else _TROUBLE, style), remarks, style)
+    return state_line(now, coloured(told, CALM if online else TROUBLE, style), remarks, style)
 
 
 def sensor_line(change: SensorChange | SensorRemoved, now: datetime, style: Style) -> str:
     language = style.language
     if isinstance(change, SensorRemoved):
         told = f"  {text('sensor', language):<7}  {change.site}/{change.gateway}/{change.sensor_id}"
-        return _state_line(now, f"{told}  {text('removed', language)}", [], style)
+        return state_line(now, f"{told}  {text('removed', language)}", [], style)
     sensor = change.availability
     good = sensor.state is SensorState.ONLINE
     word = sensor_state_word(sensor.state, language)
@@ -113,24 +114,36 @@ def sensor_line(change: SensorChange | SensorRemoved, now: datetime, style: Styl
     remarks = [reason, place_text(sensor.place, "")]
     if good and not sensor.calibrated:
         remarks.append(text("uncalibrated", language))
-    return _state_line(now, _coloured(told, _CALM if good else _TROUBLE, style), remarks, style)
+    return state_line(now, coloured(told, CALM if good else TROUBLE, style), remarks, style)
 
 
 def fault_lines(change: FaultChange, now: datetime, style: Style) -> list[str]:
     language, health = style.language, change.health
     lines = []
-    for faults, key, colour in ((change.raised, "fault", _TROUBLE), (change.cleared, "fault_over", _CALM)):
+    for faults, key, colour in ((change.raised, "fault", TROUBLE), (change.cleared, "fault_over", CALM)):
         for fault in faults:
             message = fault.code if fault.message is None else getattr(fault.message, language)
             told = f"  {text(key, language):<7}  {health.site}/{health.gateway}  {printable(message)}"
-            lines.append(_state_line(now, _coloured(told, colour, style), [fault.where], style))
+            lines.append(state_line(now, coloured(told, colour, style), [fault.where], style))
     return lines
 
 
 def bad_line(change: BadMessage, count: int, now: datetime, style: Style) -> str:
     topic = _fitted(printable(change.topic), 60).rstrip()
     told = f"  {'?':<7}  {topic}  {text('bad', style.language, count=count)}"
-    return _state_line(now, _coloured(told, _TROUBLE, style), [change.reason], style)
+    return state_line(now, coloured(told, TROUBLE, style), [change.reason], style)
+
+
+def age_text(age_s: float | None, language: str) -> str:
+    """How long ago, for people; None: longer than anybody knows."""
+    if age_s is None:
+        return text("age_unknown", language)
+    if age_s < 120.0:
+        return text("age_s", language, count=round(age_s))
+    minutes = round(age_s / 60.0)
+    if minutes < 120:
+        return text("age_min", language, count=minutes)
+    return text("age_h", language, hours=minutes // 60, minutes=minutes % 60)
 
 
 def clock_time(utc: str, zone: tzinfo | None) -> str:
@@ -151,19 +164,26 @@ def printable(words: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
-def _remarks(change: AlertChange, language: str) -> list[str]:
+def _remarks(change: AlertChange | Arrival, language: str) -> list[str]:
     alert = change.alert
     remarks = [f"#{alert.event_id[:4]}"]
-    if change.previous is None and change.step is not Step.STARTED:
+    if change.first and change.step is not Step.STARTED:
         remarks.append(text("joined_late", language))
+    if isinstance(change, Arrival):
+        marks = {"again": change.again, "asked": change.asked, "not_stored": not change.stored}
+        remarks += [text(key, language) for key, holds in marks.items() if holds]
     if alert.count > 1:
         remarks.append(f"{alert.count} {text('times', language)}")
     if alert.end_reason is not None:
         remarks.append(end_reason_word(alert.end_reason, language))
     elif alert.place.cameras:
         remarks.append(f"{text('camera', language)} {printable(alert.place.cameras[0].camera_id)}")
-    if alert.lane is Lane.HISTORICAL:
-        remarks.append(text("historical", language))
+    if alert.historical:
+        remarks.append(text("historical", language, age=_alert_age(alert, language)))
+    elif alert.lane is Lane.HISTORICAL:
+        remarks.append(text("backlog", language))
+    if not alert.durable:
+        remarks.append(text("not_durable", language))
     if not alert.calibrated:
         remarks.append(text("uncalibrated", language))
     if alert.model_id is None:
@@ -173,11 +193,15 @@ def _remarks(change: AlertChange, language: str) -> list[str]:
     return remarks
 
 
+def _alert_age(alert: Alert, language: str) -> str:
+    return age_text(alert.age_s, language)
+
+
 def _status(status: Status, style: Style) -> str:
     """Empty when it is real: what is not real must jump out of its line."""
     if status is Status.ACTUAL:
         return " " * STATUS_WIDTH
-    return _coloured(f"*{status_word(status, style.language).upper()}*".ljust(STATUS_WIDTH), _LOUD, style)
+    return coloured(f"*{status_word(status, style.language).upper()}*".ljust(STATUS_WIDTH), _LOUD, style)
 
 
 def _columns(*cells: str) -> str:
@@ -187,11 +211,11 @@ def _columns(*cells: str) -> str:
     return f"{fitted}  {above:>7}  {level:>10}  {score:>5}"
 
 
-def _colour(change: AlertChange) -> str:
-    return _CALM if change.step is Step.ENDED else _SEVERITY_COLOUR[change.alert.severity]
+def _colour(change: AlertChange | Arrival) -> str:
+    return CALM if change.step is Step.ENDED else _SEVERITY_COLOUR[change.alert.severity]
 
 
-def _coloured(words: str, colour: str, style: Style) -> str:
+def coloured(words: str, colour: str, style: Style) -> str:
     return f"{colour}{words}{_RESET}" if style.colour else words
 
 
@@ -199,7 +223,7 @@ def _fitted(words: str, width: int) -> str:
     return words.ljust(width) if len(words) <= width else words[: width - 1] + "~"
 
 
-def _state_line(now: datetime, told: str, remarks: list[str], style: Style) -> str:
+def state_line(now: datetime, told: str, remarks: list[str], style: Style) -> str:
     at = now.astimezone(style.zone).strftime("%H:%M:%S")
     return _line(at, " " * STATUS_WIDTH, told, ", ".join(printable(remark) for remark in remarks if remark))
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from control_room.broker_address import BrokerAddress
 from control_room.changes import Change
 from control_room.incidents_view import IncidentsView
-from control_room.mqtt import Line, LineState, Message, Patience
+from control_room.line import LineState, Message, Patience, Session
+from control_room.mqtt import Line
 from gateway.contract.topics import subscription
 
 
@@ -44,11 +45,11 @@ class Subscriber:
         self._line = Line(
             address,
             client_id or f"watch-{socket.gethostname()[:20]}-{os.getpid()}-{os.urandom(3).hex()}",
-            topics(site, gateway),
+            [(topic, 1) for topic in topics(site, gateway)],
             self._received,
             on_line,
             on_fatal,
-            keep_session=client_id is not None,
+            session=Session(kept=client_id is not None),
             patience=patience,
         )
 

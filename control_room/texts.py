@@ -28,12 +28,61 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "times": ("times", "keer"),
     "camera": ("camera", "camera"),
     "joined_late": ("start not seen", "begin niet gezien"),
-    "historical": ("OLD, waited for a path", "OUD, wachtte op een verbinding"),
+    "historical": ("OLD, waited for a path ({age})", "OUD, wachtte op een verbinding ({age})"),
+    "backlog": ("waited for a path", "wachtte op een verbinding"),
+    "age_unknown": ("since before a restart", "van voor een herstart"),
+    "age_s": ("{count} s", "{count} s"),
+    "age_min": ("{count} min", "{count} min"),
+    "age_h": ("{hours} h {minutes} min", "{hours} u {minutes} min"),
+    "again": ("shown before, perhaps", "misschien al getoond"),
+    "asked": ("open already", "liep al"),
+    "not_stored": ("NOT STORED HERE", "HIER NIET OPGESLAGEN"),
+    "not_durable": ("not stored at the gateway", "niet opgeslagen in de gateway"),
     "removed": ("taken away", "weggehaald"),
     "online": ("online", "verbonden"),
     "offline": ("OFFLINE", "NIET VERBONDEN"),
     "not_heard": ("its sensors are not heard: {count}", "sensoren ervan niet gehoord: {count}"),
     "bad": ("not understood, {count} so far", "niet begrepen, tot nu toe {count}"),
+    # What a receiver finds out.
+    "silent": (
+        "SILENT for {age}: nothing is known of its sensors",
+        "STIL sinds {age}: niets bekend van de sensoren",
+    ),
+    "heard": ("heard again after {age}", "weer gehoord na {age}"),
+    "gap_asked": (
+        "ALERTS MISSING: {count} ({lane} {first} to {last}), asked for them",
+        "ALARMEN ONTBREKEN: {count} ({lane} {first} t/m {last}), opnieuw gevraagd",
+    ),
+    "gap_found": (
+        "ALERTS MISSING: {count} ({lane} {first} to {last})",
+        "ALARMEN ONTBREKEN: {count} ({lane} {first} t/m {last})",
+    ),
+    "gap_filled": (
+        "no alerts missing any more ({lane})",
+        "er ontbreken geen alarmen meer ({lane})",
+    ),
+    "gap_lost": (
+        "ALERTS LOST: {count} ({lane}), not to be had any more",
+        "ALARMEN KWIJT: {count} ({lane}), niet meer te krijgen",
+    ),
+    "live": ("live", "actueel"),
+    "historical_lane": ("backlog", "achterstand"),
+    "store": ("here", "hier"),
+    "store_fails": (
+        "THE STORE FAILS, nothing is confirmed: {detail}",
+        "DE OPSLAG WERKT NIET, niets wordt bevestigd: {detail}",
+    ),
+    "store_works": ("the store works again", "de opslag werkt weer"),
+    "not_shown": (
+        "an alert could not be shown, time after time: #{event}",
+        "een alarm kon keer op keer niet worden getoond: #{event}",
+    ),
+    "not_heard_by_gateways": (
+        "{where}: the broker refuses receipts (reason {reason}); gateways will report this receiver. "
+        "Give it the right to publish receipt and request/+",
+        "{where}: de broker weigert bevestigingen (reden {reason}); gateways zullen deze ontvanger melden. "
+        "Geef het recht om receipt en request/+ te publiceren",
+    ),
     # The line to the broker.
     "connecting": ("{where}: connecting", "{where}: bezig met verbinden"),
     "connected": ("{where}: connected, waiting for alerts", "{where}: verbonden, wacht op alarmen"),

@@ -1,4 +1,4 @@
-"""The control room's tail: what a broker delivers, as lines on a stream. Gives no receipts."""
+"""The control room's tail: what a broker delivers, as lines on a stream. Confirms nothing unless told to."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
 from control_room.broker_address import BrokerAddress, parse_url
 from control_room.changes import (
-    AlertChange,
     BadMessage,
     Change,
     FaultChange,
@@ -21,6 +22,7 @@ from control_room.changes import (
     SensorRemoved,
     Step,
 )
+from control_room.line import LinePhase, LineState, Message, Patience
 from control_room.lines import (
     Style,
     alert_line,
@@ -30,9 +32,19 @@ from control_room.lines import (
     header_lines,
     sensor_line,
 )
-from control_room.mqtt import LinePhase, LineState, Message, Patience
-from control_room.subscriber import Subscriber
+from control_room.notice_lines import notice_line
+from control_room.notices import Arrival, Notice, NotShown
+from control_room.receiver import Receiver, Scope
 from control_room.texts import text
+from gateway.contract.vocabulary import PATH_TEST
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveAs:
+    """Give receipts under this name; the store remembers what came."""
+
+    name: str
+    store: Path
 
 
 class Watcher:
@@ -48,29 +60,38 @@ class Watcher:
         notices: TextIO | None = None,
         site: str | None = None,
         gateway: str | None = None,
+        backup: str | BrokerAddress | None = None,
+        receive_as: ReceiveAs | None = None,
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
         patience: Patience | None = None,
     ) -> None:
         """as_json: each payload on a line of its own. notices: the line to the broker, None to keep it quiet.
 
-        Raises ValueError for a broker address or an id that cannot be.
+        Raises ValueError for a broker address, a name or an id that cannot be.
         """
         self._out = out
         self._notices = notices
         self._as_json = as_json
         self._style = Style(language, colour=not as_json and wants_colour(out))
         self._utc = utc
-        self._told_phase: LinePhase | None = None
-        self._address = parse_url(broker) if isinstance(broker, str) else broker
-        self._subscriber = Subscriber(
-            self._address,
-            self._on_change,
-            self._on_line,
-            self._on_fatal,
-            site=site,
-            gateway=gateway,
+        self._told_phases: dict[str, LinePhase] = {}
+        self._addresses = [
+            parse_url(one) if isinstance(one, str) else one for one in (broker, backup) if one is not None
+        ]
+        self._receiver = Receiver(
+            self._addresses,
+            receive_as.name if receive_as else f"watch-{os.getpid()}-{os.urandom(3).hex()}",
+            receive_as.store if receive_as else None,
+            self._on_alert,
+            on_notice=self._on_notice,
+            on_change=self._on_change,
+            on_line=self._on_line,
+            on_end=self._on_end,
+            scope=Scope(site, gateway),
+            confirms=receive_as is not None,
             patience=patience,
         )
+        self._head_told = False
         self.starts = 0
         self.ends = 0
         self.alerts = 0
@@ -79,12 +100,16 @@ class Watcher:
         self.changed = threading.Condition()
 
     def start(self) -> None:
-        self._notice("connecting", where=self._address.where)
-        self._subscriber.start()
+        """Raises LedgerError when the store cannot be used."""
+        for address in self._addresses:
+            self._notice("connecting", where=address.where)
+        self._receiver.start()
+        if self._receiver.set_aside is not None and self._notices is not None:
+            print(self._receiver.set_aside, file=self._notices, flush=True)
 
     def stop(self) -> bool:
         """Whether everything ended; nothing is written after that."""
-        return self._subscriber.stop()
+        return self._receiver.stop()
 
     def wait(self, holds: Callable[[Watcher], bool], deadline_s: float | None) -> bool:
         """Wait until holds(self), a failure, or the deadline; whether it holds."""
@@ -92,62 +117,75 @@ class Watcher:
             self.changed.wait_for(lambda: self.failure is not None or holds(self), deadline_s)
             return holds(self)
 
-    def _on_change(self, change: Change, message: Message) -> None:
-        if not isinstance(change, Ignored):
-            if self._as_json:
-                self._write_json(change, message)
-            else:
-                self._write_lines(change)
-        if isinstance(change, AlertChange):
-            with self.changed:
-                self.alerts += 1
-                self.starts += change.step is Step.STARTED
-                self.ends += change.step is Step.ENDED
-                self.changed.notify_all()
+    def _on_alert(self, arrival: Arrival) -> None:
+        if self._as_json:
+            marks = {"again": arrival.again, "asked": arrival.asked, "not_stored": not arrival.stored}
+            told = json.loads(arrival.payload)
+            self._write_json(told | {key: True for key, holds in marks.items() if holds})
+        else:
+            lines = [] if self._head_told else header_lines(self._style)
+            self._head_told = True
+            self._write([*lines, alert_line(arrival, self._style)])
+        if arrival.alert.event_class == PATH_TEST:
+            return  # it proves the path and counts as nothing
+        with self.changed:
+            self.alerts += 1
+            self.starts += arrival.step is Step.STARTED
+            self.ends += arrival.step is Step.ENDED
+            self.changed.notify_all()
 
-    def _write_lines(self, change: Change) -> None:
+    def _on_notice(self, notice: Notice) -> None:
+        if self._as_json:
+            self._write_json(_notice_json(notice))
+        else:
+            self._write([notice_line(notice, self._utc(), self._style)])
+
+    def _on_change(self, change: Change, message: Message) -> None:
+        if isinstance(change, Ignored):
+            return
+        if not self._as_json:
+            self._write(self._change_lines(change))
+        elif isinstance(change, BadMessage):
+            self._write_json({"type": "bad_message", "topic": change.topic, "reason": change.reason})
+        elif isinstance(change, SensorRemoved):
+            self._write_json({"type": "sensor_removed", "topic": message.topic})
+        else:
+            self._write_json(json.loads(message.payload))
+
+    def _change_lines(self, change: Change) -> list[str]:
         now = self._utc()
         match change:
-            case AlertChange():
-                lines = [] if self.alerts else header_lines(self._style)
-                lines.append(alert_line(change, self._style))
             case GatewayChange():
-                lines = [gateway_line(change, now, self._style)]
+                return [gateway_line(change, now, self._style)]
             case SensorChange() | SensorRemoved():
-                lines = [sensor_line(change, now, self._style)]
+                return [sensor_line(change, now, self._style)]
             case FaultChange():
-                lines = fault_lines(change, now, self._style)
+                return fault_lines(change, now, self._style)
             case BadMessage():
-                lines = [bad_line(change, self._subscriber.view.bad_messages, now, self._style)]
-            case _:
-                return
+                return [bad_line(change, self._receiver.view.bad_messages, now, self._style)]
+        return []
+
+    def _write_json(self, told: object) -> None:
+        """A payload as it came, unknown fields too, on one line."""
+        self._write([json.dumps(told, ensure_ascii=False, separators=(",", ":"))])
+
+    def _write(self, lines: list[str]) -> None:
         for line in lines:
             self._out.write(line + "\n")
         self._out.flush()
 
-    def _write_json(self, change: Change, message: Message) -> None:
-        """The payload as it came, unknown fields too, on one line."""
-        if isinstance(change, BadMessage):
-            told: object = {"type": "bad_message", "topic": change.topic, "reason": change.reason}
-        elif isinstance(change, SensorRemoved):
-            told = {"type": "sensor_removed", "topic": message.topic}
-        else:
-            told = json.loads(message.payload)
-        self._out.write(json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n")
-        self._out.flush()
-
     def _on_line(self, state: LineState) -> None:
-        if state.phase is not self._told_phase:  # said once when it goes, once when it is back
-            self._told_phase = state.phase
+        if state.phase is not self._told_phases.get(state.path):  # once when it goes, once when it is back
+            self._told_phases[state.path] = state.phase
             self._notice(state.phase.value, where=state.where, detail=state.detail)
         if state.phase is LinePhase.CONNECTED:
             with self.changed:
                 self.was_connected = True
                 self.changed.notify_all()
 
-    def _on_fatal(self, problem: BaseException) -> None:
+    def _on_end(self, failure: BaseException | None) -> None:
         with self.changed:
-            self.failure = problem
+            self.failure = failure
             self.changed.notify_all()
 
     def _notice(self, key: str, **values: object) -> None:
@@ -159,3 +197,12 @@ class Watcher:
 def wants_colour(out: TextIO) -> bool:
     """Only on a terminal, and only if nobody asked for none (no-color.org)."""
     return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _notice_json(notice: Notice) -> dict[str, object]:
+    """The fields of a notice, its type in the way of payloads: `gateway_silent`, `gap_found`."""
+    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(notice).__name__)
+    told: dict[str, object] = {"type": name.lstrip("_")}
+    if isinstance(notice, NotShown):
+        return told | {"event_id": notice.alert.event_id, "revision": notice.alert.revision}
+    return told | asdict(notice)

@@ -1,5 +1,8 @@
 """`agw watch`: alerts as a control room receives them from a broker, one line each.
 
+It only looks, and confirms nothing, unless it is told to receive: then each alert is stored before the
+gateway gets a receipt, and shown once, also over restarts.
+
 Exit codes: 0 the end that was asked for; 1 the time was over before the alerts asked for came; 2 the command
 line is wrong; 3 the broker was never reached; 130 Ctrl-C; 141 the reader of the output went away.
 """
@@ -12,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from control_room.broker_address import BrokerAddress, parse_url
-from control_room.watcher import Watcher
+from control_room.ledger_error import LedgerError
+from control_room.watcher import ReceiveAs, Watcher
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 
@@ -22,6 +26,18 @@ __all__ = ["Watcher", "add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--broker", default="mqtt://localhost:1883", metavar="URL", help="mqtt://host:port or mqtts://"
+    )
+    parser.add_argument(
+        "--backup-broker", metavar="URL", help="the gateways' second broker, if they have one"
+    )
+    parser.add_argument(
+        "--protocol", choices=("5", "3.1.1"), default="5", help="version of MQTT that the brokers speak"
+    )
+    parser.add_argument(
+        "--receive-as", metavar="NAME", help="give receipts as this receiver of the gateways' settings"
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="FILE", help="what --receive-as remembers of what it received"
     )
     parser.add_argument("--site", help="only this site")
     parser.add_argument("--gateway", help="only this gateway")
@@ -43,22 +59,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     try:
         watcher = Watcher(
-            _address(args),
+            _address(args, args.broker),
             args.lang,
             sys.stdout,
             as_json=args.json,
             notices=sys.stderr,
             site=args.site,
             gateway=args.gateway,
+            backup=None if args.backup_broker is None else _address(args, args.backup_broker),
+            receive_as=_receive_as(args),
         )
     except ValueError as problem:
         print(f"agw watch: {problem}", file=sys.stderr)
         return ExitCode.USAGE
-    watcher.start()
+    try:
+        watcher.start()
+    except LedgerError as problem:
+        raise _as_ours(problem) from problem
     try:
         enough = watcher.wait(lambda seen: args.count is not None and seen.alerts >= args.count, args.for_s)
     finally:
         watcher.stop()
+    if isinstance(watcher.failure, LedgerError):
+        raise _as_ours(watcher.failure)
     if watcher.failure is not None:
         raise watcher.failure
     if not watcher.was_connected:
@@ -66,9 +89,21 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.OK if enough or args.count is None else ExitCode.FOUND
 
 
-def _address(args: argparse.Namespace) -> BrokerAddress:
+def _receive_as(args: argparse.Namespace) -> ReceiveAs | None:
+    """Raises ValueError when only one of the two options is given."""
+    if (args.receive_as is None) != (args.store is None):
+        raise ValueError("--receive-as and --store belong together: a receipt promises to have it still")
+    return None if args.receive_as is None else ReceiveAs(args.receive_as, args.store)
+
+
+def _as_ours(problem: LedgerError) -> GatewayError:
+    what = f"{problem.what} ({problem.detail})" if problem.detail else problem.what
+    return GatewayError(what, where=problem.where, hint=problem.hint)
+
+
+def _address(args: argparse.Namespace, url: str) -> BrokerAddress:
     """Raises ValueError for a bad URL, GatewayError for a password file that cannot be read."""
-    address = parse_url(args.broker)
+    address = parse_url(url)
     password = None if args.password_file is None else _first_line(args.password_file)
     return replace(
         address,
@@ -77,6 +112,7 @@ def _address(args: argparse.Namespace) -> BrokerAddress:
         ca=args.ca,
         cert=args.cert,
         key=args.key,
+        mqtt5=args.protocol == "5",
     )
 
 

@@ -33,7 +33,7 @@ DRIVEN_BY: dict[str, tuple[str, ...] | None] = {
     "paho": ("gateway/delivery/mqtt.py", "control_room/mqtt.py"),
     "ai_edge_litert": ("gateway/classifier.py",),
     "tflite_runtime": ("gateway/classifier.py",),
-    "sqlite3": ("gateway/delivery/outbox.py",),
+    "sqlite3": ("gateway/delivery/outbox.py", "control_room/ledger.py", "control_room/ledger_file.py"),
     "soundfile": ("gateway/audio_files.py",),
     "iotcore": ("gateway/embedded_broker.py",),
     "msgspec": ("gateway/",),

@@ -88,13 +88,15 @@ def test_what_must_be_doubted_is_said() -> None:
         score=None,
         count=3,
         lane=Lane.HISTORICAL,
+        historical=True,
+        age_s=7500.0,
         mode=Mode.LEVEL_ONLY,
         model_id=None,
         clock=Clock(state=ClockState.UNSYNCED, error_ms=None),
     )
     told = line(doubtful)
     assert "~85 dB(A)      -" in told
-    for remark in ("start not seen", "3 times", "OLD", "not calibrated", "levels only", "clock not set"):
+    for remark in ("start not seen", "3 times", "OLD, waited for a path (2 h 5 min)", "not calibrated", "levels only", "clock not set"):
         assert remark in told
     assert "start not seen" not in line(doubtful, previous=alert(1))
 

@@ -1,0 +1,112 @@
+"""What a receiver tells besides alerts, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from control_room.changes import Step
+from gateway.contract.types import Alert
+from gateway.contract.vocabulary import Lane, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A revision that moves its event on; each is handed over once.
+
+    first: nothing of this event was known. rings: it is real, and not too old to ring as new. again: it was
+    committed before a crash of this program and may have been handed over then. asked: it came as an answer
+    to the question what is open. stored: false when this side's disk fails; the gateway is told nothing then.
+    payload: as it came.
+    """
+
+    step: Step
+    alert: Alert
+    payload: bytes
+    first: bool = True
+    rings: bool = False
+    again: bool = False
+    asked: bool = False
+    stored: bool = True
+
+    @property
+    def counts(self) -> bool:
+        """Only what is real counts; exercises and tests never do."""
+        return self.alert.status is Status.ACTUAL
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySilent:
+    """Three heartbeats of a gateway were missed: nothing can be said of its sensors."""
+
+    site: str
+    gateway: str
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayHeard:
+    """A gateway that was silent is heard again."""
+
+    site: str
+    gateway: str
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GapFound:
+    """Numbers of a lane are missing. asked: the gateway is asked to send them again."""
+
+    site: str
+    gateway: str
+    lane: Lane
+    first: int
+    last: int
+    asked: bool
+
+    @property
+    def count(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class GapFilled:
+    """All numbers of a lane that were missing have come after all."""
+
+    site: str
+    gateway: str
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class GapLost:
+    """Numbers that are not to be had any more: their gateway keeps them no longer."""
+
+    site: str
+    gateway: str
+    lane: Lane
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTrouble:
+    """This side's store fails (problem) or works again (None): alerts are shown, receipts are held back."""
+
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotShown:
+    """The handler failed on this alert again and again, also after restarts; it is left out from now on."""
+
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class NotHeard:
+    """The broker refuses what we publish: no gateway will ever hear that we have its alerts."""
+
+    where: str
+    reason: int
+
+
+Notice = GatewaySilent | GatewayHeard | GapFound | GapFilled | GapLost | StoreTrouble | NotShown | NotHeard

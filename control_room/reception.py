@@ -1,0 +1,281 @@
+"""All that a receiver decides, on one thread, without a clock or a network of its own.
+
+What the lines brought goes in by process(); tick() does what time brings. Alerts go through `commitment`,
+numbers through `gaps`, heartbeats through `contacts`, states through `states`; what has to be published goes
+out by `lines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from control_room.changes import BadMessage, Change, Ignored
+from control_room.commitment import Boot, Commitment, Pending
+from control_room.contacts import Contacts
+from control_room.gaps import Gaps, ResendWanted
+from control_room.inbox import Item
+from control_room.ledger import Entry, Ledger
+from control_room.line import LinePhase, LineState, Message, Sent, Taken
+from control_room.notices import Arrival, NotHeard, Notice
+from control_room.numbers import LaneKey
+from control_room.reading import Reading, is_ours, read
+from control_room.receipts import Receipts
+from control_room.states import States
+from gateway.contract.encoding import encode
+from gateway.contract.topics import TopicBuilder
+from gateway.contract.types import Alert, Heartbeat, Request, Response
+from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Result
+
+CONTACT_EVERY_S = 5.0
+MOST_PARTS = 1000
+
+
+class Lines(Protocol):
+    """The lines to the brokers, by their paths."""
+
+    def publish(self, path: str, topic: str, payload: bytes) -> Sent | None: ...
+
+    def acknowledge(self, messages: Sequence[Message]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """on_change: states of gateways and sensors, and what was not understood, with the message itself."""
+
+    on_alert: Callable[[Arrival], None]
+    on_notice: Callable[[Notice], None] = lambda notice: None
+    on_change: Callable[[Change, Message], None] = lambda change, message: None
+    on_line: Callable[[LineState], None] = lambda state: None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What this receiver does. confirms: gives receipts, asks for what is missing. asks: for what is open."""
+
+    name: str
+    confirms: bool = True
+    asks: bool = True
+
+
+@dataclass(slots=True)
+class _OpenAsked:
+    transaction: str
+    parts: set[int]
+
+
+class Reception:
+    def __init__(
+        self,
+        part: Part,
+        ledger: Ledger,
+        lines: Lines,
+        paths: Sequence[str],
+        handlers: Handlers,
+        *,
+        prefix: str,
+        now_s: float,
+        boot: Boot | None = None,
+    ) -> None:
+        """prefix: begins the names of this run's requests: no other run's answer is taken for ours."""
+        self._part = part
+        self._ledger = ledger
+        self._lines = lines
+        self._paths = tuple(paths)
+        self._handlers = handlers
+        self._prefix = prefix
+        self._boot = boot or Boot()
+        self._asked = 0
+        self._open: dict[tuple[str, str], _OpenAsked] = {}
+        self._connected: set[str] = set()
+        self._refusals: set[str] = set()
+        self._changes: list[tuple[Change, Message]] = []
+        self._contact_noted_s = float("-inf")
+        self.states = States(paths)
+        self.gaps = Gaps(ledger.lanes(), now_s)
+        self.contacts = Contacts(self.gaps.gateways, now_s)
+        self.receipts = Receipts(part.name)
+        owe = self.receipts.owe if part.confirms else _owe_nothing
+        self.commitment = Commitment(ledger, handlers.on_alert, handlers.on_notice, owe, self._boot)
+
+    def begin(self, now_s: float) -> None:
+        """Hand over what an earlier run left. Raises LedgerError."""
+        self.commitment.recover(now_s)
+
+    def process(self, items: Sequence[Item], now_s: float) -> None:
+        """What the lines brought, in order. Raises what a handler raises."""
+        messages: list[Message] = []
+        arrived: list[Pending] = []
+        for item in items:
+            match item:
+                case Message():
+                    arrived += self._message(item, now_s)
+                    messages.append(item)
+                case LineState():
+                    self._line(item, now_s)
+                case Taken():
+                    self._taken(item)
+            if self._changes:  # in the order in which they came
+                self._settle(arrived, messages, now_s)
+                arrived, messages = [], []
+                self._tell_changes()
+        self._settle(arrived, messages, now_s)
+
+    def tick(self, now_s: float) -> None:
+        """What time brings. Raises what a handler raises."""
+        for silent in self.contacts.poll(now_s):
+            self._handlers.on_notice(silent)
+        if self._part.asks:
+            for name in self.contacts.to_ask(now_s):
+                self._ask_open(name, now_s)
+        reachable = self.contacts.reachable() if self._part.confirms else ()
+        for wanted in self.gaps.poll(now_s, reachable):
+            self._ask_resend(wanted, now_s)
+        self._tell_gaps()
+        self._settle([], [], now_s)
+        if self._connected and now_s - self._contact_noted_s >= CONTACT_EVERY_S:
+            self._contact_noted_s = now_s
+            self.commitment.note_contact(self._connected, now_s)
+
+    def _message(self, message: Message, now_s: float) -> list[Pending]:
+        reading = read(message.topic, message.payload, retained=message.retained)
+        if isinstance(reading, BadMessage | Ignored):
+            self.states.view.count(reading)
+            self._changes.append((reading, message))
+            return []
+        match reading.payload:
+            case Alert() as alert:
+                return [self._alert(alert, message.payload, message.path, now_s)]
+            case Heartbeat() as beat:
+                self._beat(beat, message.path, now_s)
+            case Response() as response:
+                return self._response(reading, response, message.path, now_s)
+            case payload if payload is None or is_ours(payload):
+                self._changes += self.states.apply(reading.topic, message)
+        return []
+
+    def _alert(
+        self, alert: Alert, payload: bytes, path: str, now_s: float, *, asked: bool = False
+    ) -> Pending:
+        if alert.seq is not None and alert.numbering is not None:
+            key = LaneKey(alert.site, alert.gateway, alert.numbering, alert.lane)
+            self.gaps.note(key, alert.seq, now_s)
+        return Pending(Entry(alert, payload), path, asked)
+
+    def _beat(self, beat: Heartbeat, path: str, now_s: float) -> None:
+        heard = self.contacts.beat(beat, path, now_s)
+        if heard is not None:
+            self._handlers.on_notice(heard)
+        self.gaps.heard(beat, now_s)
+        if self._part.confirms:
+            answer = self.receipts.answer(beat.site, beat.gateway, beat.beat)
+            self._lines.publish(path, TopicBuilder(beat.site, beat.gateway).receipt, encode(answer))
+
+    def _response(self, reading: Reading, response: Response, path: str, now_s: float) -> list[Pending]:
+        if response.receiver != self._part.name:
+            return []
+        if reading.topic.command is Command.RESEND:
+            self.gaps.answered(response, now_s)
+            return []
+        asked = self._open.get((response.site, response.gateway))
+        if reading.topic.command is not Command.OPEN or asked is None:
+            return []
+        if asked.transaction != response.transaction or response.result is not Result.OK:
+            return []
+        if len(asked.parts) < MOST_PARTS:
+            asked.parts.add(response.part)
+        if len(asked.parts) >= min(response.parts, MOST_PARTS):
+            del self._open[response.site, response.gateway]
+            self.contacts.told_open((response.site, response.gateway))
+        return [self._alert(one, encode(one), path, now_s, asked=True) for one in response.alerts]
+
+    def _settle(self, arrived: Sequence[Pending], messages: Sequence[Message], now_s: float) -> None:
+        self.commitment.lanes(*self.gaps.take_changes())
+        if arrived or self.commitment.due(now_s):
+            self.commitment.settle(arrived, now_s, lambda: self._lines.acknowledge(messages))
+        else:
+            self._lines.acknowledge(messages)
+        for envelope in self.receipts.take(self._connected, self._paths):
+            receipt = envelope.receipt
+            topic = TopicBuilder(receipt.site, receipt.gateway).receipt
+            sent = self._lines.publish(envelope.path, topic, encode(receipt))
+            if sent is None:
+                self.receipts.not_sent(envelope)
+            else:
+                self.receipts.sent(envelope, sent)
+        self._tell_gaps()
+
+    def _line(self, state: LineState, now_s: float) -> None:
+        if state.phase is LinePhase.CONNECTED:
+            if not self._connected:
+                self.gaps.reconnected(now_s)
+            self._connected.add(state.path)
+            self._refusals.discard(state.path)
+            self.contacts.line_up(state.path, now_s)
+        elif state.path in self._connected:
+            self._connected.discard(state.path)
+            self.contacts.line_down(state.path)
+            self.receipts.line_lost(state.path)
+            self._changes += self.states.line_lost(state.path)
+        self._handlers.on_line(state)
+
+    def _taken(self, taken: Taken) -> None:
+        self.receipts.taken(taken)
+        if taken.refused and taken.sent.path not in self._refusals:
+            self._refusals.add(taken.sent.path)
+            self._handlers.on_notice(NotHeard(taken.sent.path, taken.reason))
+
+    def _ask_open(self, name: tuple[str, str], now_s: float) -> None:
+        transaction = self._transaction()
+        if self._ask(Command.OPEN, self._request(name, transaction)):
+            self._open[name] = _OpenAsked(transaction, set())
+        self.contacts.asked(name, now_s)
+
+    def _ask_resend(self, wanted: ResendWanted, now_s: float) -> None:
+        key, span = wanted.key, wanted.span
+        transaction = self._transaction()
+        request = Request(
+            schema=SCHEMA_VERSION,
+            site=key.site,
+            gateway=key.gateway,
+            receiver=self._part.name,
+            transaction=transaction,
+            numbering=key.numbering,
+            lane=key.lane,
+            first_seq=span.first,
+            last_seq=span.last,
+        )
+        if self._ask(Command.RESEND, request):
+            self.gaps.sent(wanted, transaction, now_s)
+
+    def _ask(self, command: Command, request: Request) -> bool:
+        path = self.contacts.path_to(request.site, request.gateway)
+        topic = TopicBuilder(request.site, request.gateway).request(command)
+        return path is not None and self._lines.publish(path, topic, encode(request)) is not None
+
+    def _request(self, name: tuple[str, str], transaction: str) -> Request:
+        return Request(
+            schema=SCHEMA_VERSION,
+            site=name[0],
+            gateway=name[1],
+            receiver=self._part.name,
+            transaction=transaction,
+        )
+
+    def _transaction(self) -> str:
+        self._asked += 1
+        return f"{self._prefix}-{self._asked}"
+
+    def _tell_changes(self) -> None:
+        changes, self._changes = self._changes, []
+        for change, message in changes:
+            self._handlers.on_change(change, message)
+
+    def _tell_gaps(self) -> None:
+        for notice in self.gaps.take_told():
+            self._handlers.on_notice(notice)
+
+
+def _owe_nothing(_alert: Alert, _path: str) -> None:
+    """Who only looks confirms nothing."""
