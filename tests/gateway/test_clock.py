@@ -6,7 +6,7 @@ import inspect
 import subprocess
 import threading
 import time
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
