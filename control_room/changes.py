@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway.contract.types import Alert, Fault, GatewayHealth, GatewayStatus, SensorAvailability
+from gateway.contract.vocabulary import Status
 
 
 class Step(Enum):
@@ -27,6 +28,11 @@ class Ignored(Enum):
     NOT_SHOWN = "a payload that this view does not keep"
 
 
+def may_ring(alert: Alert) -> bool:
+    """Only what is real rings, and only when it did not wait too long."""
+    return alert.status is Status.ACTUAL and not alert.historical
+
+
 @dataclass(frozen=True, slots=True)
 class AlertChange:
     """A newer revision. previous: the one known before, None when this is the first one met."""
@@ -38,6 +44,10 @@ class AlertChange:
     @property
     def first(self) -> bool:
         return self.previous is None
+
+    @property
+    def rings(self) -> bool:
+        return may_ring(self.alert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,9 @@ class SensorChange:
     """A sensor came, went, was refused, or is not bound."""
 
     availability: SensorAvailability
+
+
+from gateway.contract.vocabulary import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from control_room.changes import Ignored, Step
+from control_room.changes import Step, may_ring
 from control_room.ledger import Entry, Ledger, Unhandled, Verdict
 from control_room.ledger_error import LedgerError
 from control_room.notices import Arrival, NotShown, StoreTrouble
 from control_room.numbers import LaneKey, LaneRecord
-from control_room.revisions import Known, judge
+from control_room.revisions import STEPS, Known, judge
 from gateway.contract.types import Alert
-from gateway.contract.vocabulary import Phase, Status
+from gateway.contract.vocabulary import Phase
 
 RINGS_WITHIN_S = 30.0
 MOST_HELD = 2000
@@ -211,16 +211,11 @@ class Commitment:
             return None
 
 
-def may_ring(alert: Alert) -> bool:
-    """Only what is real rings, and only when it did not wait too long."""
-    return alert.status is Status.ACTUAL and not alert.historical
-
-
 def _left_over(left: Unhandled) -> Arrival:
     alert = left.entry.alert
     age_s = None if left.age_s is None else left.age_s + (alert.age_s or 0.0)
     rings = age_s is not None and age_s <= RINGS_WITHIN_S and may_ring(alert)
-    return Arrival(_STEPS[alert.phase], alert, left.entry.payload, first=left.first, rings=rings, again=True)
+    return Arrival(STEPS[alert.phase], alert, left.entry.payload, first=left.first, rings=rings, again=True)
 
 
 def _arrival(one: Pending, step: Step, first: bool) -> Arrival:
@@ -228,8 +223,3 @@ def _arrival(one: Pending, step: Step, first: bool) -> Arrival:
     # An answer to the question what is open may be about something that began long ago.
     rings = may_ring(alert) and (not one.asked or alert.age_s is not None)
     return Arrival(step, alert, one.entry.payload, first=first, rings=rings, asked=one.asked)
-
-
-_STEPS = {Phase.START: Step.STARTED, Phase.UPDATE: Step.UPDATED, Phase.END: Step.ENDED}
-
-__all__ = ["Boot", "Commitment", "Ignored", "Pending", "may_ring"]

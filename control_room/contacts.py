@@ -52,6 +52,11 @@ class Contacts:
         for contact in self._contacts.values():
             contact.paths.pop(path, None)
 
+    def excuse(self, now_s: float) -> None:
+        """We did not listen ourselves for a while: nobody is to blame for not having been heard."""
+        for contact in self._contacts.values():
+            contact.heard_s = max(contact.heard_s, now_s) if not contact.silent else contact.heard_s
+
     def beat(self, beat: Heartbeat, path: str, now_s: float) -> GatewayHeard | None:
         """A heartbeat came in; what there is to tell of it."""
         name = (beat.site, beat.gateway)

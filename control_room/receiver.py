@@ -107,16 +107,23 @@ class Receiver:
     def start(self) -> None:
         """Open the store and begin. Raises LedgerError."""
         self._ledger = Ledger.open(self._store)
-        self.set_aside = self._ledger.set_aside
-        boot = Boot(_boot_id())
+        try:
+            self._reception = self._prepare(self._ledger, Boot(_boot_id()))
+        except BaseException:
+            self._ledger.close()
+            raise
+        self._thread.start()
+
+    def _prepare(self, ledger: Ledger, boot: Boot) -> Reception:
+        self.set_aside = ledger.set_aside
         for path, address in self._addresses.items():
-            contact_s = self._ledger.last_contact(path, boot.boot_id)
+            contact_s = ledger.last_contact(path, boot.boot_id)
             self._lines.all[path] = self._line(path, address, contact_s)
         # Asking is publishing, and some 3.1.1 brokers throw out whoever has no right to: a looker is mute.
         asks = self._confirms or all(address.mqtt5 for address in self._addresses.values())
-        self._reception = Reception(
+        return Reception(
             Part(self._name, self._confirms, asks),
-            self._ledger,
+            ledger,
             self._lines,
             tuple(self._addresses),
             self._handlers,
@@ -124,7 +131,6 @@ class Receiver:
             now_s=time.monotonic(),
             boot=boot,
         )
-        self._thread.start()
 
     def stop(self, deadline_s: float = 5.0) -> bool:
         """Say goodbye; whether everything ended. Nothing is handed over after that."""

@@ -29,6 +29,7 @@ from gateway.contract.types import Alert, Heartbeat, Request, Response
 from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Result
 
 CONTACT_EVERY_S = 5.0
+PAUSED_S = 2.0  # between ticks: this program was stopped, or a handler took its time
 MOST_PARTS = 1000
 
 
@@ -92,6 +93,7 @@ class Reception:
         self._refusals: set[str] = set()
         self._changes: list[tuple[Change, Message]] = []
         self._contact_noted_s = float("-inf")
+        self._ticked_s = now_s
         self.states = States(paths)
         self.gaps = Gaps(ledger.lanes(), now_s)
         self.contacts = Contacts(self.gaps.gateways, now_s)
@@ -124,6 +126,9 @@ class Reception:
 
     def tick(self, now_s: float) -> None:
         """What time brings. Raises what a handler raises."""
+        if now_s - self._ticked_s > PAUSED_S:
+            self.contacts.excuse(now_s)
+        self._ticked_s = now_s
         for silent in self.contacts.poll(now_s):
             self._handlers.on_notice(silent)
         if self._part.asks:

@@ -13,7 +13,7 @@ from control_room.changes import Ignored, Step
 from gateway.contract.types import Alert
 from gateway.contract.vocabulary import Phase
 
-_STEPS = {Phase.START: Step.STARTED, Phase.UPDATE: Step.UPDATED, Phase.END: Step.ENDED}
+STEPS = {Phase.START: Step.STARTED, Phase.UPDATE: Step.UPDATED, Phase.END: Step.ENDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Known:
 def judge(alert: Alert, known: Known | None) -> Step | Ignored:
     """How this revision moves the event on, or why it does not. known: None when it is first met."""
     if known is None or (alert.phase is Phase.END and not known.ended):
-        return _STEPS[alert.phase]
+        return STEPS[alert.phase]
     if alert.revision <= known.revision:
         return Ignored.REPEATED if alert.revision == known.revision else Ignored.LATE
-    return Ignored.AFTER_END if known.ended else _STEPS[alert.phase]
+    return Ignored.AFTER_END if known.ended else STEPS[alert.phase]
