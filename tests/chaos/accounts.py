@@ -1,7 +1,8 @@
 """The comparison: what was committed, seen from outside, against what each receiver has and has shown. Pure.
 
     lost           a commit that a receiver never got
-    doubled        a revision that a receiver showed more than once
+    doubled        a revision that a receiver showed more than once without saying so
+    again          one that it showed once more and marked so, having died while it was shown
     out of order   a revision shown after a later one of its event
     phantom        a revision that a receiver has and that never was committed, unless it said so itself
                    (`durable: false`)
@@ -28,21 +29,28 @@ that starts again counts on from an earlier one, and its end may carry the numbe
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """One row of the outbox, as the witness saw it. cell: the fault that was at work."""
+    """One row of the outbox, as the witness saw it. cell: the fault at work; made_s: as the gateway says."""
 
     key: Key
     at_s: float
     cell: str
     sensor: str = ""
+    made_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One line that a receiver gave to people. cell: the fault that was at work when it was read."""
+    """One line that a receiver gave to people. cell: the fault that was at work when it was read.
+
+    again: it says itself that it may have been shown before a crash. era: counts the stores that this
+    receiver has had; who was robbed of its store cannot know what it has shown.
+    """
 
     key: Key
     durable: bool = True
     cell: str = ""
+    again: bool = False
+    era: int = 0
 
 
 @dataclass(slots=True)
@@ -66,6 +74,7 @@ class Account:
     phantom: int = 0
     late: int = 0
     unshown: int = 0
+    again: int = 0
     slowest_s: float = 0.0
     uptime_s: float = 0.0
     examples: list[str] = field(default_factory=list)
@@ -166,22 +175,26 @@ def _deliveries(
 
 
 def _shown(committed: Mapping[Key, Committed], ledger: Ledger, of: Callable[[str], Account]) -> None:
-    times: Counter[Key] = Counter()
-    newest: dict[str, int] = {}
+    times: Counter[tuple[Key, int]] = Counter()
+    newest: dict[tuple[str, int], int] = {}
     unsure = {one.key for one in ledger.shown if not one.durable}
     for one in ledger.shown:
         event_id, revision, _phase = one.key
         row = committed.get(one.key)
         account = of(row.cell if row is not None else one.cell)
-        times[one.key] += 1
-        if times[one.key] > 1:
-            account.doubled += 1
-            account.example(f"shown {times[one.key]} times by {ledger.name}: {_text(one.key)}")
-        elif revision < newest.get(event_id, -1):
+        times[one.key, one.era] += 1
+        if times[one.key, one.era] > 1:
+            account.again += one.again
+            account.doubled += not one.again
+            if not one.again:
+                account.example(f"shown {times[one.key, one.era]} times by {ledger.name}: {_text(one.key)}")
+        elif revision < newest.get((event_id, one.era), -1):
             account.out_of_order += 1
-            account.example(f"out of order at {ledger.name}: {_text(one.key)} after {newest[event_id]}")
-        newest[event_id] = max(revision, newest.get(event_id, -1))
-    for key in (ledger.received.keys() | times.keys()) - committed.keys() - unsure:
+            account.example(
+                f"out of order at {ledger.name}: {_text(one.key)} after {newest[event_id, one.era]}"
+            )
+        newest[event_id, one.era] = max(revision, newest.get((event_id, one.era), -1))
+    for key in (ledger.received.keys() | {one.key for one in ledger.shown}) - committed.keys() - unsure:
         cell = next((one.cell for one in ledger.shown if one.key == key), "")
         account = of(cell)
         account.phantom += 1

@@ -30,7 +30,7 @@ class ShiftedClock:
 
     @property
     def environment(self) -> dict[str, str]:
-        library = next((path for path in _LIBRARIES if Path(path).exists()), None)
+        library = _library()
         assert library is not None, "cells of the clock need libfaketime: apt-get install faketime"
         return {
             "LD_PRELOAD": library,
@@ -39,6 +39,14 @@ class ShiftedClock:
             "FAKETIME_CACHE_DURATION": "1",
             "NO_FAKE_STAT": "1",
         }
+
+
+def has_libfaketime() -> bool:
+    return _library() is not None
+
+
+def _library() -> str | None:
+    return next((path for path in _LIBRARIES if Path(path).exists()), None)
 
 
 def rebooted(folder: Path, boot: int) -> Sequence[str]:

@@ -82,8 +82,8 @@ class Load:
         self._quiet = False
         self._opening: list[WorldEvent] = [PortAppeared(0.0, serial, serial) for serial in serials]
         self.heard: list[Sounded] = []
-        self.spoken_to: dict[str, float] = {}
-        """Serial -> monotonic, when the gateway last wrote to this sensor, as it does on opening the port."""
+        self.spoken_s: dict[str, list[float]] = {serial: [] for serial in serials}
+        """Serial -> monotonic, when the gateway wrote to this sensor, as it does on opening the port."""
 
     # From any thread.
 
@@ -135,7 +135,7 @@ class Load:
     def receive(self, serial: str, data: bytes, now_s: float) -> None:
         place = self._places[serial]
         if place.plugged:
-            self.spoken_to[serial] = time.monotonic()
+            self.spoken_s[serial].append(time.monotonic())
             place.sensor.receive(data, now_s)
 
     # On the simulator's thread.

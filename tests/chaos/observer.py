@@ -22,6 +22,7 @@ class Observer:
         self.cell = "start"
         self.committed: dict[Key, Committed] = {}
         self.ledgers = {name: Ledger(name) for name in stores}
+        self.eras = dict.fromkeys(stores, 0)
         self._outputs = {name: _Tail(path) for name, path in outputs.items()}
         self._changed = threading.Condition()
         self._looked = ""
@@ -69,7 +70,8 @@ class Observer:
             for line in tail.lines():
                 if line.get("type") == "alert":
                     key = (str(line["event_id"]), int(line["revision"]), str(line["phase"]))
-                    shown.append(Shown(key, bool(line.get("durable", True)), self.cell))
+                    durable, again = bool(line.get("durable", True)), bool(line.get("again", False))
+                    shown.append(Shown(key, durable, self.cell, again, self.eras[name]))
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -92,9 +94,13 @@ class Observer:
         event_id = line.get("committed") or line["received"]
         key = (str(event_id), int(line["revision"]), str(line["phase"]))
         if "committed" in line:
-            self.committed.setdefault(key, Committed(key, line["at_s"], self.cell, line["sensor"]))
+            self.committed.setdefault(key, _committed(key, line, self.cell))
         else:
             self.ledgers[line["by"]].received.setdefault(key, line["at_s"])
+
+
+def _committed(key: Key, line: dict[str, Any], cell: str) -> Committed:
+    return Committed(key, line["at_s"], cell, line["sensor"], line["made_s"])
 
 
 class _Tail:

@@ -65,6 +65,8 @@ def settings_text(setup: Setup, folder: Path, data: Path, ways: Sequence[Endpoin
         f"receivers = [{names}]",
         "test_alert_every_h = 0",
         f"historical_after_s = {setup.historical_after_s:g}",
+        "[storage]",
+        "flush_s = 1",
         "[model]",
         'package = "none"',
         "[decision.loud]",

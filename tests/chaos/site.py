@@ -11,13 +11,13 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
 from firmware_bridge.simulator.pty_port import PtyPorts
-from tests.chaos.accounts import Key
+from tests.chaos.accounts import Key, UpTime
 from tests.chaos.broker import ChaosBroker, tls_lines
 from tests.chaos.clocks import ShiftedClock
 from tests.chaos.disks import FailingDisk, SmallDisk
@@ -26,6 +26,7 @@ from tests.chaos.health import FaultWatch
 from tests.chaos.load import Load
 from tests.chaos.network import RoutedNetwork
 from tests.chaos.observer import Observer
+from tests.chaos.paths import Window, both, either, without
 from tests.chaos.setup import Endpoint, Setup, settings_text
 from tests.chaos.victim import Victim, python
 from tests.support.broker import HOST
@@ -60,6 +61,8 @@ class Site:
         self.prefix: Sequence[str] = ()
         self._make_disk()
         self.authority = Authority(self.folder, "ca") if setup.tls else None
+        if self.authority is not None:
+            self._certificate = self.authority.issue(HOST)
         self.brokers = [self._make_broker() for _ in range(setup.brokers)]
         self.gates: dict[tuple[str, int], Gate] = {}
         self.gateway = Victim(
@@ -72,11 +75,14 @@ class Site:
         self.load = Load(seed, setup.serials, int(time.time()) & 0xFFFFFFFF)
         self.ports = PtyPorts(self.load, self.folder)
         self.observer: Observer
-        self._stoppers: dict[str, list[tuple[float, bool]]] = {}
-        self._lock = threading.Lock()
         self.forgiven: set[Key] = set()
-        self.deaf: list[tuple[float, float]] = []
-        """When the gateway could not hear, as far as that was our doing: (from, until), monotonic."""
+        """Commits that the harness itself took away."""
+        self.downs: list[tuple[float, float]] = [(float("-inf"), float("inf"))]
+        """From when until when the gateway did not run, by our doing."""
+        self.paused: list[Window] = []
+        self.deaf_lines: dict[str, list[Window]] = {serial: [] for serial in setup.serials}
+        """When the line of a sensor was spoilt."""
+        self._impaired: list[Window] = []
 
     # Life of the site.
 
@@ -107,15 +113,16 @@ class Site:
     # Victims.
 
     def gateway_up(self) -> None:
-        self.gateway.start()
+        if not self.gateway.running:
+            self.gateway.start()
+            down_s, _never = self.downs[-1]
+            self.downs[-1] = (down_s, self.gateway.started_s)
 
     def gateway_down(self, how: Callable[[], object] | None = None) -> None:
         """how: kill unless given. What is on disk afterwards has been seen when this returns."""
-        down_s = time.monotonic()
+        self.downs.append((time.monotonic(), float("inf")))
         (how or self.gateway.kill)()
         self.gateway.reap()
-        with self._lock:
-            self.deaf.append((down_s, float("inf")))
         self.observer.look()
 
     def broker_up(self, number: int = 0) -> None:
@@ -138,6 +145,10 @@ class Site:
     def store_of(self, name: str) -> Path:
         return self.folder / f"{name}.db"
 
+    def delete_store(self, name: str) -> None:
+        for tail in ("", "-wal", "-shm"):
+            (self.folder / f"{name}.db{tail}").unlink(missing_ok=True)
+
     # Gates.
 
     def gate(self, who: str = GATEWAY, number: int = 0) -> Gate:
@@ -145,6 +156,29 @@ class Site:
 
     def gates_to(self, number: int) -> list[Gate]:
         return [gate for (_who, broker), gate in self.gates.items() if broker == number]
+
+    # What the comparison needs to know.
+
+    @contextmanager
+    def impaired(self) -> Iterator[None]:
+        """There is no path, in a way that no gate sees."""
+        start_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._impaired.append((start_s, time.monotonic()))
+
+    def up_times(self) -> dict[str, UpTime]:
+        """Of each receiver: when alerts could have reached it."""
+        return {name: UpTime(self._history(name)) for name in self.receivers}
+
+    def _history(self, name: str) -> list[tuple[float, bool]]:
+        ways = []
+        for number in range(len(self.brokers)):
+            mine = self.gate(name, number).history
+            theirs = [(0.0, True)] if self.network is not None else self.gate(GATEWAY, number).history
+            ways.append(both(mine, theirs))
+        return without(either(ways), [*self._impaired, *self.paused])
 
     # Waiting.
 
@@ -204,11 +238,18 @@ class Site:
             return
         self._undo.callback(self.disk.close)
 
+    def new_certificate(self, *, days: tuple[int, int], seed: int = 2) -> None:
+        """Another certificate in the place of the brokers' one; they read it when they are told to."""
+        assert self.authority is not None
+        fresh = self.authority.issue(HOST, days=days, seed=seed)
+        for new, old in ((fresh.cert, self._certificate.cert), (fresh.key, self._certificate.key)):
+            old.write_text(new.read_text())
+
     def _make_broker(self) -> ChaosBroker:
         setup = self.setup
         lines = list(setup.broker_lines)
         if self.authority is not None:
-            lines = [*tls_lines(self.authority.issue(HOST)), *lines]
+            lines = [*tls_lines(self._certificate), *lines]
         broker = ChaosBroker(
             *lines,
             users=PASSWORDS if setup.login else None,
@@ -229,7 +270,13 @@ class Site:
                 if who == GATEWAY:
                     gate.watch = self.faults.take
 
+    def name_known(self, is_known: bool) -> None:
+        """Whether the broker's host name can be resolved."""
+        (self.folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        (self.folder / "hosts").write_text("127.0.0.1 localhost" + f" {HOST_NAME}" * is_known + "\n")
+
     def _write_settings(self) -> None:
+        self.name_known(True)
         for user, password in PASSWORDS.items():
             (self.folder / f"{user}.password").write_text(password + "\n")
         text = settings_text(
@@ -247,7 +294,10 @@ class Site:
         if self.network is not None:
             before += self.network.prefix
         if self.setup.names:
-            script = f'mount --bind {self.folder}/hosts /etc/hosts && exec "$@"'
+            script = (
+                f"mount --bind {self.folder}/hosts /etc/hosts"
+                f' && mount --bind {self.folder}/resolv.conf /etc/resolv.conf && exec "$@"'
+            )
             before += ["unshare", "-m", "sh", "-c", script, "sh"]
         return [*before, *python("gateway", "run", "--settings", str(self.folder / "gateway.toml"))]
 
@@ -257,6 +307,7 @@ class Site:
     def _receiver(self, name: str) -> Victim:
         def command() -> list[str]:
             options = ["--receive-as", name, "--store", str(self.store_of(name)), "--json"]
+            options += ["--protocol", self.setup.protocol]
             for number in range(len(self.brokers)):
                 scheme = "mqtts" if self.setup.tls else "mqtt"
                 flag = "--broker" if number == 0 else "--backup-broker"

@@ -162,6 +162,22 @@ def test_only_time_with_a_path_counts_as_late() -> None:
     assert run.verdict().late == 1
 
 
+def test_a_repetition_that_says_so_is_counted_apart() -> None:
+    run = Run()
+    run.ledger.shown.append(Shown(run.order[7], again=True))
+    account = run.verdict()
+    assert found(account) == {}
+    assert account.again == 1
+
+
+def test_a_receiver_that_was_robbed_of_its_store_may_show_once_more_and_no_more() -> None:
+    run = Run()
+    run.ledger.shown += [Shown(run.order[4], era=1), Shown(run.order[5], era=1)]
+    assert found(run.verdict()) == {}
+    run.ledger.shown.append(Shown(run.order[5], era=1))
+    assert found(run.verdict()) == {"doubled": 1}
+
+
 def test_up_time() -> None:
     up = UpTime([(10.0, True), (20.0, False), (30.0, True)])
     assert up.between(0.0, 10.0) == 0.0

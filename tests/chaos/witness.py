@@ -43,7 +43,8 @@ class OutboxFile:
             if numbering != self._numbering:
                 self._numbering, self._last_id = numbering, 0
             found = connection.execute(
-                "SELECT id, event_id, revision, phase, alert_json FROM alerts WHERE id > ? ORDER BY id",
+                "SELECT id, event_id, revision, phase, alert_json, monotonic_s FROM alerts"
+                " WHERE id > ? ORDER BY id",
                 (self._last_id,),
             ).fetchall()
         finally:
@@ -57,9 +58,10 @@ class OutboxFile:
                 "revision": revision,
                 "phase": phase,
                 "sensor": _sensor_of(alert_json),
+                "made_s": made_s,
                 "at_s": at_s,
             }
-            for _row_id, event_id, revision, phase, alert_json in found
+            for _row_id, event_id, revision, phase, alert_json, made_s in found
         ]
 
 
