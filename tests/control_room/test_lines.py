@@ -96,7 +96,14 @@ def test_what_must_be_doubted_is_said() -> None:
     )
     told = line(doubtful)
     assert "~85 dB(A)      -" in told
-    for remark in ("start not seen", "3 times", "OLD, waited for a path (2 h 5 min)", "not calibrated", "levels only", "clock not set"):
+    for remark in (
+        "start not seen",
+        "3 times",
+        "OLD, waited for a path (2 h 5 min)",
+        "not calibrated",
+        "levels only",
+        "clock not set",
+    ):
         assert remark in told
     assert "start not seen" not in line(doubtful, previous=alert(1))
 
