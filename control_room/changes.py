@@ -65,9 +65,6 @@ class SensorChange:
     availability: SensorAvailability
 
 
-from gateway.contract.vocabulary import Status
-
-
 @dataclass(frozen=True, slots=True)
 class SensorRemoved:
     """A sensor was taken off the broker on purpose."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from random import Random
 
 import pytest
@@ -96,6 +97,6 @@ def test_whatever_the_order_the_missing_are_those_that_did_not_come(seed: int) -
         assert missing == set(range(1, max(seen) + 1)) - seen
         assert made.highest == max(seen)
         spans = made.missing
-        assert all(a.last + 1 < b.first for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a.last + 1 < b.first for a, b in itertools.pairwise(spans))
     again = LaneNumbers(made.highest, 0.0, made.missing)
     assert again.missing == made.missing
