@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,9 @@ from firmware_bridge.simulator.scenario import Faults, Scenario, SensorScript, S
 from firmware_bridge.simulator.sound import Sound, SoundLibrary
 from firmware_bridge.simulator.synthetic import flat
 from firmware_bridge.simulator.world import SimulatedWorld
+from gateway.announcements import GatewayIdentity, coverage_report
+from gateway.clock import ClockQuality
+from gateway.contract.encoding import encode
 from gateway.coverage_book import CoverageBook
 from gateway.coverage_hours import GRACE_S, FinishedHour
 from gateway.model_setup import choose_model
@@ -98,6 +102,19 @@ def test_a_sensor_that_goes_silent_has_its_last_second_told_by_the_next_looks() 
     clock.now_s = 20.0
     rig.station.book.finished_hours(clock)
     assert len(kept.seconds) == before + open_ones
+
+
+@pytest.mark.parametrize(("sure", "state"), [(True, "synced"), (False, "unsynced")])
+def test_a_finished_hour_is_a_report_of_the_contract(sure: bool, state: str) -> None:
+    hour = FinishedHour(493_000, {"north": 3600.0, "south": 0.0}, sure)
+    identity = GatewayIdentity("harbour", "gw-1", "boot-1", "1")
+    report = json.loads(encode(coverage_report(identity, hour, ClockQuality("synced", 3.0))))
+    assert report["hour_utc"] == "2026-03-29T16:00:00.000Z"
+    assert report["clock"]["state"] == state
+    assert report["sensors"] == [
+        {"sensor_id": "north", "analysed_s": 3600.0},
+        {"sensor_id": "south", "analysed_s": 0.0},
+    ]
 
 
 # -- what is on the disk after a run with sound that can be recognised --------------------------------------
