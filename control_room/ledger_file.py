@@ -162,14 +162,18 @@ def _damage(path: Path) -> str | None:
             with path.open("rb") as file:
                 header = file.read(len(_HEADER))
             wal = path.with_name(path.name + "-wal")
-            if not header and not (wal.exists() and wal.stat().st_size):
+            has_wal = wal.exists() and wal.stat().st_size > 0
+            if not header and not has_wal:
                 return None
         except FileNotFoundError:
             return None
         except OSError as problem:
             raise LedgerError(LedgerFault.UNAVAILABLE, path, str(problem)) from problem
-        if header != _HEADER:
-            return "it does not start like a database" if header else "it is empty, its WAL is not"
+        if not header:
+            return "it is empty, its WAL is not"
+        # A power cut during a checkpoint may spoil the first page here while it is whole in the WAL.
+        if header != _HEADER and not has_wal:
+            return "it does not start like a database"
         uri = f"{path.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_FOR_LOCK_S)) as connection:
             try:
