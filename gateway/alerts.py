@@ -14,6 +14,7 @@ from gateway.contract.instants import utc_text
 from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Alert, Clock, Place, RunnerUp, SensorContribution, replace
 from gateway.contract.vocabulary import (
+    PATH_TEST,
     SCHEMA_VERSION,
     ClockState,
     EndReason,
@@ -21,6 +22,7 @@ from gateway.contract.vocabulary import (
     Mode,
     Phase,
     Priority,
+    Severity,
     Status,
 )
 from gateway.decisions.types import Decision
@@ -137,6 +139,50 @@ class AlertFactory:
             clock=clock,
         )
 
+    def path_test(self, name: str, utc_s: float, clock: Clock) -> tuple[Alert, Alert]:
+        """Start and end of a test alert: no sound, no place, and never real. name: unique to this test.
+
+        utc_s: now, seconds since 1970; clock: how good that is.
+        """
+        now = utc_text(utc_s)
+        start = Alert(
+            schema=SCHEMA_VERSION,
+            event_id=event_id(name, 0, 0.0, PATH_TEST),
+            revision=0,
+            incident_id=None,
+            site=self.topics.site,
+            gateway=self.topics.gateway,
+            boot_id=self._boot_id,
+            seq=None,
+            lane=Lane.LIVE,
+            status=Status.TEST,
+            phase=Phase.START,
+            priority=Priority.LOOK,
+            event_class=PATH_TEST,
+            severity=Severity.LOW,
+            score=None,
+            runners_up=(),
+            count=1,
+            end_reason=None,
+            laeq_db=0.0,
+            lafmax_db=0.0,
+            above_ambient_db=None,
+            calibrated=False,
+            calibration_id=None,
+            sound_onset_utc=now,
+            last_evidence_utc=now,
+            detected_utc=now,
+            published_utc=None,
+            clock=clock,
+            place=Place(point=None, zone=None, address=None, cameras=()),
+            sensors=(),
+            vetoes=(),
+            mode=Mode.FULL,
+            model_id=None,
+        )
+        end = replace(start, revision=1, phase=Phase.END, end_reason=EndReason.CLEARED.value)
+        return start, end
+
     def topic(self, alert: Alert) -> str:
         """Where it is published. An orphan's end goes where its start went, whatever the settings say now."""
         return TopicBuilder(alert.site, alert.gateway).event(alert.event_class)
@@ -149,9 +195,28 @@ def event_id(serial: str, epoch: int, onset_s: float, event_class: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def with_published(alert: Alert, utc_s: float, seq: int, lane: Lane = Lane.LIVE) -> Alert:
-    """The alert as it leaves. utc_s: now, seconds since 1970; seq: its place in the gateway's sequence."""
-    return replace(alert, published_utc=utc_text(utc_s), seq=seq, lane=lane)
+def with_published(
+    alert: Alert,
+    utc_s: float,
+    *,
+    seq: int | None,
+    lane: Lane,
+    numbering: str | None,
+    historical: bool,
+    age_s: float | None,
+    durable: bool = True,
+) -> Alert:
+    """The alert as it leaves. utc_s: now, seconds since 1970; seq: its place in its lane's sequence."""
+    return replace(
+        alert,
+        published_utc=utc_text(utc_s),
+        seq=seq,
+        lane=lane,
+        numbering=numbering,
+        historical=historical,
+        age_s=None if age_s is None else round(age_s, 3),
+        durable=durable,
+    )
 
 
 def clock_of(state: ClockState, error_ms: float | None) -> Clock:

@@ -11,9 +11,12 @@ from gateway.alerts import clock_of
 from gateway.clock import ClockQuality
 from gateway.contract.instants import utc_text
 from gateway.contract.types import (
+    CoverageReport,
+    DeliveryHealth,
     Fault,
     GatewayHealth,
     GatewayStatus,
+    HourCoverage,
     LinkQuality,
     Place,
     SensorAvailability,
@@ -23,6 +26,7 @@ from gateway.contract.types import (
     Text,
 )
 from gateway.contract.vocabulary import SCHEMA_VERSION, ClockState, Mode, Presence, SensorState
+from gateway.coverage_hours import FinishedHour
 
 _HOP_S = 0.125
 
@@ -145,6 +149,24 @@ def sensor_level(
     )
 
 
+def coverage_report(
+    identity: GatewayIdentity, hour: FinishedHour, quality: ClockQuality
+) -> CoverageReport:
+    """One hour that is over; its clock is unsynced if a part of it was labelled by one that was not set."""
+    clock = clock_of(ClockState(quality.state), quality.error_ms)
+    return CoverageReport(
+        schema=SCHEMA_VERSION,
+        site=identity.site,
+        gateway=identity.gateway,
+        hour_utc=utc_text(hour.begin_utc_s),
+        clock=clock if hour.sure else clock_of(ClockState.UNSYNCED, None),
+        sensors=tuple(
+            HourCoverage(sensor_id=sensor_id, analysed_s=round(analysed_s, 3))
+            for sensor_id, analysed_s in hour.analysed_s.items()
+        ),
+    )
+
+
 def gateway_health(
     identity: GatewayIdentity,
     *,
@@ -156,6 +178,7 @@ def gateway_health(
     sensors: Iterable[SensorCoverage],
     faults: Iterable[Fault],
     counters: Mapping[str, int],
+    delivery: DeliveryHealth | None = None,
 ) -> GatewayHealth:
     """coverage: the mean over the bound sensors given, null without any."""
     covered = tuple(sensors)
@@ -176,4 +199,5 @@ def gateway_health(
         sensors=covered,
         faults=tuple(faults),
         counters=dict(counters),
+        delivery=delivery,
     )

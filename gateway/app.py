@@ -4,6 +4,7 @@
 |---|---|
 | `port:<name>` | one line, its link; puts immutable events into the inbox |
 | `pipeline` | station and desk: all DSP state, model, decisions, its own outbox connection |
+| `telemetry` | the files of seconds that are kept |
 | `publisher` | its own outbox connection, what is in flight |
 | `paho` | the socket to the broker |
 
@@ -26,18 +27,19 @@ from firmware_bridge.events import FeatureFrame, Gap, HealthReceived
 from firmware_bridge.link import LinkCounters, SensorLink
 from firmware_bridge.port_watcher import PortWatcher
 from firmware_bridge.port_worker import DEFAULT_BAUD, PortWorker
-from gateway.alerts import AlertFactory
+from gateway.alerts import AlertFactory, clock_of
 from gateway.announcements import GatewayIdentity, gateway_status
-from gateway.broker_options import broker_options
+from gateway.broker_options import broker_options, publisher_rules
 from gateway.calibration.applied import StoredCalibrations
 from gateway.calibration.store import CalibrationStore
 from gateway.clock import HostClock
 from gateway.contract.encoding import encode
 from gateway.contract.instants import utc_text
 from gateway.contract.topics import TopicBuilder
-from gateway.contract.types import Fault, Text
-from gateway.contract.vocabulary import Presence, Status
-from gateway.delivery.broker_link import BrokerOptions, LinkPhase, LinkState, Will
+from gateway.contract.types import Alert, Fault, Text
+from gateway.contract.vocabulary import ClockState, Presence, Status
+from gateway.coverage_book import CoverageBook
+from gateway.delivery.broker_link import BACKUP, PRIMARY, BrokerOptions, LinkPhase, LinkState, Will
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.publisher import Publisher
 from gateway.desk import Desk
@@ -49,6 +51,8 @@ from gateway.settings.load import LoadedSettings
 from gateway.settings.rules_in_force import rules_in_force
 from gateway.settings.schema import PortSettings
 from gateway.station import Station, StationEvent
+from gateway.telemetry.recorder import TelemetryRecorder
+from gateway.telemetry.setup import open_telemetry
 from gateway.version import release
 
 log = logging.getLogger(__name__)
@@ -77,6 +81,8 @@ class App:
         self._pipeline = threading.Thread(target=self._run_pipeline, name="pipeline", daemon=True)
         self._publisher: Publisher | None = None
         self._ports: PortWatcher | None = None
+        self._telemetry: TelemetryRecorder | None = None
+        self._book: CoverageBook | None = None
         self._previous_hook: Callable[[threading.ExceptHookArgs], object] | None = None
         self.model: ModelSetup | None = None
         self.ended = threading.Event()
@@ -96,13 +102,18 @@ class App:
         self._previous_hook, threading.excepthook = threading.excepthook, self._thread_died
         self._publisher = Publisher(
             self._outbox_path,
-            self._broker_options(),
-            utc=self._clock.utc,
+            self._brokers(),
+            self._topics,
+            clock=self._clock,
             on_fatal=self._fatal,
             on_link=_log_link,
+            test_alerts=self._test_alerts,
+            rules=publisher_rules(self._loaded.values),
         )
         self._publisher.start()
         self._tell_status(Presence.ONLINE)
+        self._telemetry, self._book = self._open_telemetry(self.model)
+        self._telemetry.start()
         self._pipeline.start()
         ports = self._loaded.values.port
         self._ports = PortWatcher([port.url for port in ports], self._worker, self._put)
@@ -114,6 +125,8 @@ class App:
         self._stopping.set()
         if self._pipeline.is_alive():
             self._pipeline.join(10.0)
+        if self._telemetry is not None:
+            self._telemetry.stop()
         if self._ports is not None:
             self._ports.stop()
         if self._publisher is not None:
@@ -161,6 +174,7 @@ class App:
                 StoredCalibrations(CalibrationStore(self._loaded.data_dir), self._clock),
                 desk,
                 self._clock,
+                self._book,
             )
             station.begin()
             while not self._stopping.is_set():
@@ -176,15 +190,20 @@ class App:
 
     def _more_counters(self) -> dict[str, int]:
         assert self._publisher is not None
-        counts = self._publisher.counts
+        assert self._telemetry is not None
         return {
             "frames_dropped": self._inbox.dropped,
-            "alerts_published": counts.alerts_published,
-            "alerts_acknowledged": counts.alerts_acknowledged,
-            "alerts_unheard": counts.alerts_unheard,
-            "alerts_refused": counts.alerts_refused,
-            "broker_connections": counts.connections,
+            **self._publisher.counters(),
+            **self._telemetry.counters(),
         }
+
+    def _open_telemetry(self, model: ModelSetup) -> tuple[TelemetryRecorder, CoverageBook]:
+        values = self._loaded.values
+        labels = () if model.classifier is None else model.classifier.package.labels
+        sensors = [sensor.id for sensor in values.sensor]
+        return open_telemetry(
+            self._loaded.data_dir, values.storage, sensors, model.model_id, labels, self._clock
+        )
 
     def _check_outbox(self) -> list[Fault]:
         with Outbox.open(self._outbox_path) as outbox:
@@ -214,15 +233,34 @@ class App:
             ),
         )
 
-    def _broker_options(self) -> BrokerOptions:
+    def _brokers(self) -> list[BrokerOptions]:
+        """The ways to the control room, in order of preference; each broker shows our last will."""
         gone = gateway_status(self._identity, Presence.OFFLINE, None, "connection_lost")
+        values = self._loaded.values
+        known = [(PRIMARY, values.broker), (BACKUP, values.backup_broker)]
         client_id = f"agw-{self._identity.site}-{self._identity.gateway}"
-        return replace(broker_options(self._loaded, client_id), will=Will(self._topics.status, encode(gone)))
+        return [
+            replace(
+                broker_options(self._loaded, client_id, broker),
+                will=Will(self._topics.status, encode(gone)),
+                listen_to=(self._topics.receipt, f"{self._topics.base}/request/+"),
+                path=path,
+            )
+            for path, broker in known
+            if broker is not None
+        ]
+
+    def _test_alerts(self) -> tuple[Alert, Alert]:
+        quality = self._clock.quality()
+        clock = clock_of(ClockState(quality.state), quality.error_ms)
+        name = f"test {self._identity.boot_id} {self._clock.monotonic_s()}"
+        return self._factory.path_test(name, self._clock.utc().timestamp(), clock)
 
     def _tell_status(self, presence: Presence, reason: str | None = None) -> None:
         assert self._publisher is not None
-        status = gateway_status(self._identity, presence, self._clock.utc(), reason)
-        self._publisher.put_state(self._topics.status, encode(status))
+        status = encode(gateway_status(self._identity, presence, self._clock.utc(), reason))
+        self._publisher.put_state(self._topics.status, status)
+        self._publisher.put_record(self._topics.record("status"), status)
 
     def _now(self) -> str:
         return utc_text(self._clock.utc().timestamp())

@@ -1,13 +1,18 @@
-"""From the settings' words for a broker to what the connection needs."""
+"""From the settings' words for brokers and delivery to what the publisher needs."""
 
 from __future__ import annotations
 
 from gateway.delivery.broker_link import BrokerOptions, TlsFiles
+from gateway.delivery.courier import CourierRules
+from gateway.delivery.publisher import PublisherRules
+from gateway.delivery.window import WindowRules
 from gateway.settings.load import LoadedSettings
-from gateway.settings.schema import BrokerSettings, TlsSettings
+from gateway.settings.schema import BrokerSettings, Settings, TlsSettings
 
 
-def broker_options(loaded: LoadedSettings, client_id: str, broker: BrokerSettings | None = None) -> BrokerOptions:
+def broker_options(
+    loaded: LoadedSettings, client_id: str, broker: BrokerSettings | None = None
+) -> BrokerOptions:
     """broker: None for the first one. Without a last will. Raises GatewayError for a password unreadable."""
     broker = broker or loaded.values.broker
     return BrokerOptions(
@@ -20,6 +25,20 @@ def broker_options(loaded: LoadedSettings, client_id: str, broker: BrokerSetting
         keep_alive_s=broker.keep_alive_s,
         will_delay_s=broker.will_delay_s,
         mqtt5=broker.protocol == "5",
+    )
+
+
+def publisher_rules(values: Settings) -> PublisherRules:
+    delivery = values.delivery
+    return PublisherRules(
+        records_bytes=values.storage.records_mb * 1_000_000,
+        courier=CourierRules(
+            receivers=delivery.receivers,
+            heartbeat_s=delivery.heartbeat_s,
+            historical_after_s=delivery.historical_after_s,
+            test_every_s=delivery.test_alert_every_h * 3600.0,
+            window=WindowRules(receivers=frozenset(delivery.receivers)),
+        ),
     )
 
 

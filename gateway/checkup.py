@@ -27,7 +27,7 @@ from gateway.calibration.store import CalibrationStore
 from gateway.checkup_words import FINDINGS, STATES, SUBJECTS
 from gateway.clock import HostClock
 from gateway.contract.instants import utc_text
-from gateway.delivery.broker_link import Acknowledged, LinkPhase, LinkState
+from gateway.delivery.broker_link import Acknowledged, Heard, LinkPhase, LinkState
 from gateway.delivery.mqtt import MqttLink
 from gateway.errors import GatewayError
 from gateway.model_setup import choose_model
@@ -164,7 +164,7 @@ def broker(loaded: LoadedSettings, language: Language) -> Iterator[Finding]:
         return
     states: queue.Queue[LinkState | BaseException] = queue.Queue()
 
-    def sink(state: LinkState | Acknowledged) -> None:
+    def sink(state: LinkState | Acknowledged | Heard) -> None:
         if isinstance(state, LinkState) and state.phase is not LinkPhase.CONNECTING:
             states.put(state)
 

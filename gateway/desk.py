@@ -1,8 +1,8 @@
 """What leaves the pipeline: alerts become committed rows, everything else retained state for the publisher.
 
 Belongs to the pipeline thread, with its own connection to the outbox. If a commit fails (full disk, worn
-card) the alert waits here, in order, is tried again with every tick, and a fault stands in the health until
-it is stored; nothing is sent before it is stored.
+card) the alert is sent at once all the same, marked as the only copy; it waits here, in order, is tried again
+with every tick, and a fault stands in the health until it is stored.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gateway.announcements import (
     GatewayIdentity,
     SensorIdentity,
     availability,
+    coverage_report,
     gateway_health,
     sensor_health,
     sensor_level,
@@ -28,23 +29,40 @@ from gateway.clock import HostClock
 from gateway.contract.encoding import BadPayload, decode, encode
 from gateway.contract.instants import utc_text
 from gateway.contract.topics import TopicBuilder
-from gateway.contract.types import Alert, Fault, LinkQuality, Payload, SensorCoverage, Text
+from gateway.contract.types import (
+    Alert,
+    DeliveryHealth,
+    Fault,
+    LinkQuality,
+    Payload,
+    SensorCoverage,
+    Text,
+)
 from gateway.contract.vocabulary import ClockState, EndReason, SensorState
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.outbox_fault import OutboxError
+from gateway.delivery.path_faults import PathFault
 from gateway.station import RETIRED, Sighting, Station
 
 log = logging.getLogger(__name__)
 
 HEALTH_EVERY_S = 30.0
 LEVEL_EVERY_S = 10.0
+MOST_WAITING = 10_000
+"""Alerts that wait in memory for a disk that takes none; all of them were sent, the oldest are given up."""
 
 
 class StateSink(Protocol):
     """The publisher, as far as the desk needs it."""
 
     def put_state(self, topic: str, payload: bytes) -> bool: ...
+    def put_record(self, topic: str, payload: bytes) -> bool: ...
+    def put_unstored(self, alert: Alert) -> bool: ...
     def wake(self) -> None: ...
+    @property
+    def faults(self) -> tuple[PathFault, ...]: ...
+    @property
+    def health(self) -> DeliveryHealth | None: ...
 
 
 class Desk:
@@ -73,10 +91,11 @@ class Desk:
         self._begun_s = clock.monotonic_s()
         self._health_due_s = self._begun_s
         self._level_due_s = self._begun_s + LEVEL_EVERY_S
-        self._waiting: deque[Alert] = deque()
+        self._waiting: deque[tuple[Alert, float]] = deque()
         self._storage_fault: Fault | None = None
-        self._told_faults: tuple[Fault, ...] = ()
+        self._told_faults: frozenset[tuple[str, str]] = frozenset()
         self.alerts_committed = 0
+        self.alerts_given_up = 0
 
     def close_orphans(self) -> int:
         """End the events that a crash or a power cut left open; how many."""
@@ -98,8 +117,13 @@ class Desk:
         return len(orphans)
 
     def alert(self, alert: Alert) -> None:
-        self._waiting.append(alert)
+        self._waiting.append((alert, self._clock.monotonic_s()))
         self._store()
+        if self._waiting:
+            self._sink.put_unstored(alert)
+            if len(self._waiting) > MOST_WAITING:
+                self._waiting.popleft()
+                self.alerts_given_up += 1
 
     def availability(self, sighting: Sighting) -> None:
         topic = self._topics.sensor_availability(sighting.sensor_id)
@@ -109,6 +133,7 @@ class Desk:
         sensor, now = _identity_of(sighting), self._clock.utc()
         payload = availability(self._identity, sensor, sighting.state, now, sighting.reason, sighting.message)
         self._tell(topic, payload)
+        self._record("availability", payload)
 
     def sensor_health(self, sighting: Sighting, event: HealthReceived, coverage: float | None) -> None:
         counters = None if sighting.port is None else self._counters_of(sighting.port)
@@ -130,17 +155,20 @@ class Desk:
             self._level_due_s = now_s + LEVEL_EVERY_S
             station.follow_calibrations()
             self._tell_levels(station)
+        for hour in station.book.finished_hours(self._clock):
+            self._record("coverage", coverage_report(self._identity, hour, self._clock.quality()))
         faults = self._faults(station)
-        if now_s >= self._health_due_s or faults != self._told_faults:
+        standing = frozenset((fault.code, fault.where) for fault in faults)
+        if now_s >= self._health_due_s or standing != self._told_faults:
             self._health_due_s = now_s + HEALTH_EVERY_S
-            self._told_faults = faults
+            self._told_faults = standing
             self._tell_health(station, faults, now_s)
 
     def _store(self) -> None:
         while self._waiting:
-            alert = self._waiting[0]
+            alert, made_s = self._waiting[0]
             try:
-                self._commit(alert)
+                self._commit(alert, made_s)
             except OutboxError as problem:
                 if self._storage_fault is None:
                     log.error("alert %s cannot be stored: %s", alert.event_id, problem)
@@ -151,9 +179,17 @@ class Desk:
             log.warning("the outbox takes alerts again")
             self._storage_fault = None
 
-    def _commit(self, alert: Alert) -> None:
+    def _commit(self, alert: Alert, made_s: float) -> None:
+        """made_s: monotonic, when the alert was made; its times were made with the clock as it stood then."""
         row_id = self._outbox.commit(
-            encode(alert), alert.event_id, alert.revision, self._factory.topic(alert), alert.phase.value
+            encode(alert),
+            alert.event_id,
+            alert.revision,
+            self._factory.topic(alert),
+            alert.phase.value,
+            boot_id=self._identity.boot_id,
+            monotonic_s=made_s,
+            utc_offset_s=self._clock.utc_at(made_s).timestamp() - made_s,
         )
         if row_id is not None:
             self.alerts_committed += 1
@@ -184,12 +220,13 @@ class Desk:
                 "frames_unused": station.frames_unused,
                 **self._more_counters(),
             },
+            delivery=self._sink.health,
         )
         self._tell(self._topics.health, payload)
 
     def _pending(self) -> int:
         try:
-            return self._outbox.unsent_count() + len(self._waiting)
+            return self._outbox.undelivered_count() + len(self._waiting)
         except OutboxError:
             return len(self._waiting)
 
@@ -198,10 +235,19 @@ class Desk:
             return utc_text(self._clock.utc_at(monotonic_s).timestamp())
 
         storage = () if self._storage_fault is None else (self._storage_fault,)
-        return (*self._standing_faults, *storage, *station.faults(utc_of))
+        delivery = [
+            Fault(code=fault.code, where=fault.where, since_utc=utc_of(fault.since_s), message=fault.message)
+            for fault in self._sink.faults
+            if not (storage and fault.code == storage[0].code)
+        ]
+        return (*self._standing_faults, *storage, *delivery, *station.faults(utc_of))
 
     def _tell(self, topic: str, payload: Payload) -> None:
         self._sink.put_state(topic, encode(payload))
+
+    def _record(self, what: str, payload: Payload) -> None:
+        """History: kept until a broker has it, also of the time without a path."""
+        self._sink.put_record(self._topics.record(what), encode(payload))
 
 
 def _identity_of(sighting: Sighting) -> SensorIdentity:
@@ -248,7 +294,7 @@ def _storage_fault(problem: OutboxError, now: datetime) -> Fault:
         where=problem.where,
         since_utc=utc_text(now.timestamp()),
         message=Text(
-            en=str(problem),
-            nl=f"Alarmen worden niet opgeslagen ({problem.what}): maak ruimte op de schijf of vervang haar",
+            en=f"Alerts leave but are not stored ({problem})",
+            nl=f"Alarmen gaan uit maar worden niet opgeslagen ({problem.what}): maak ruimte op de schijf",
         ),
     )

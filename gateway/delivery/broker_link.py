@@ -13,6 +13,8 @@ from gateway.secret import Secret
 
 NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5, 3.4.2.1: the broker took it, but nobody listens
 FIRST_REFUSAL = 0x80
+PRIMARY, BACKUP = "primary", "backup"
+"""Names of the two paths, as they stand in health and log."""
 PACKET_TOO_LARGE = 0x95
 
 
@@ -27,7 +29,10 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes for us, retained, when we are gone without a goodbye."""
+    """What the broker publishes for us, retained, when we are gone without a goodbye.
+
+    With MQTT 5 it waits for will_delay_s of the options: a connection that is back by then was never gone.
+    """
 
     topic: str
     payload: bytes
@@ -44,6 +49,8 @@ class BrokerOptions:
     password: Secret | None = None
     tls: TlsFiles | None = None
     will: Will | None = None
+    listen_to: tuple[str, ...] = ()
+    path: str = PRIMARY
     keep_alive_s: int = 10
     will_delay_s: int = 5
     mqtt5: bool = True
@@ -109,7 +116,8 @@ TEXTS: Mapping[LinkPhase, Mapping[str, str]] = {
 class LinkState:
     """How the connection stands. generation counts attempts; answers of another generation are history.
 
-    receive_maximum: QoS 1 messages the broker wants in flight at most; maximum_packet_size in bytes.
+    receive_maximum: QoS 1 messages the broker wants in flight at most; maximum_packet_size in bytes. hears:
+    false when the broker refused our subscriptions, so that no receipt can come this way. path: which broker.
     """
 
     phase: LinkPhase
@@ -120,10 +128,16 @@ class LinkState:
     session_present: bool = False
     receive_maximum: int = 0xFFFF
     maximum_packet_size: int = 0x0FFF_FFFF
+    hears: bool = True
+    path: str = PRIMARY
 
     @property
     def connected(self) -> bool:
         return self.phase is LinkPhase.CONNECTED
+
+    def words(self, language: str = "en") -> str:
+        """The phase alone, in "en" or "nl"."""
+        return TEXTS[self.phase][language]
 
     def text(self, language: str = "en") -> str:
         """One line for a person, in "en" or "nl"."""
@@ -141,6 +155,7 @@ class Token(NamedTuple):
 
     generation: int
     message_id: int
+    path: str = PRIMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +164,24 @@ class Acknowledged:
 
     token: Token
     reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message that came in. retained: the broker had it in store, it is no news."""
+
+    path: str
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTo:
+    """Where the receiver of a message may answer (MQTT 5; everything needed is in the payload as well)."""
+
+    topic: str
+    correlation: bytes
 
 
 class NotSent(enum.Enum):

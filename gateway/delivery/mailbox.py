@@ -1,7 +1,8 @@
 """What reaches the publisher from other threads: a wake-up, states to publish, answers from the broker.
 
 Bounded without dropping an answer: there is at most one answer for each message in flight, connection states
-that follow each other are merged, and states are kept one a topic.
+of a path that follow each other are merged, and states are kept one a topic. What others publish to us is
+bounded by count; a receipt that finds no room is given again, because its alert is sent again.
 """
 
 from __future__ import annotations
@@ -9,8 +10,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from gateway.delivery.broker_link import Acknowledged, LinkState
+from gateway.contract.types import Alert
+from gateway.delivery.broker_link import Acknowledged, Heard, LinkState
+from gateway.delivery.record_store import Record
 from gateway.delivery.state_board import StateMessage
+
+MOST_HEARD = 4096
+MOST_UNSTORED = 4096
+MOST_RECORDS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,9 @@ class Mail:
 
     answers: tuple[LinkState | Acknowledged, ...]
     states: tuple[StateMessage, ...]
+    heard: tuple[Heard, ...]
+    unstored: tuple[Alert, ...]
+    records: tuple[Record, ...]
     stopping: bool
 
 
@@ -30,10 +40,16 @@ class Mailbox:
         self._topics: set[str] = set()
         self._answers: list[LinkState | Acknowledged] = []
         self._states: dict[str, StateMessage] = {}
+        self._heard: list[Heard] = []
+        self._unstored: list[Alert] = []
+        self._records: list[Record] = []
         self._woken = False
         self._stopping = False
         self._changed = threading.Condition()
         self.states_refused = 0
+        self.heard_dropped = 0
+        self.unstored_dropped = 0
+        self.records_refused = 0
 
     def wake(self) -> None:
         """There may be new rows in the outbox."""
@@ -47,11 +63,47 @@ class Mailbox:
             self._stopping = self._woken = True
             self._changed.notify()
 
+    def put(self, message: LinkState | Acknowledged | Heard) -> None:
+        """What a link reports."""
+        if isinstance(message, Heard):
+            self._put_heard(message)
+        else:
+            self.put_answer(message)
+
     def put_answer(self, answer: LinkState | Acknowledged) -> None:
         with self._changed:
-            if self._answers and isinstance(answer, LinkState) and isinstance(self._answers[-1], LinkState):
+            last = self._answers[-1] if self._answers else None
+            if isinstance(answer, LinkState) and isinstance(last, LinkState) and last.path == answer.path:
                 self._answers.pop()
             self._answers.append(answer)
+            self._changed.notify()
+
+    def put_unstored(self, alert: Alert) -> bool:
+        """An alert that the disk did not take, to be sent all the same; False, and counted, when full."""
+        with self._changed:
+            if len(self._unstored) >= MOST_UNSTORED:
+                self.unstored_dropped += 1
+                return False
+            self._unstored.append(alert)
+            self._changed.notify()
+            return True
+
+    def put_record(self, record: Record) -> bool:
+        """False, and counted, when full."""
+        with self._changed:
+            if len(self._records) >= MOST_RECORDS:
+                self.records_refused += 1
+                return False
+            self._records.append(record)
+            self._changed.notify()
+            return True
+
+    def _put_heard(self, heard: Heard) -> None:
+        with self._changed:
+            if len(self._heard) >= MOST_HEARD:
+                self.heard_dropped += 1
+                return
+            self._heard.append(heard)
             self._changed.notify()
 
     def put_state(self, message: StateMessage) -> bool:
@@ -72,10 +124,24 @@ class Mailbox:
     def take(self, timeout_s: float) -> Mail:
         """Waits for the first thing to happen, at most timeout_s; may be empty."""
         with self._changed:
-            if not (self._woken or self._answers or self._states):
+            if not (self._woken or self._answers or self._states or self._waiting):
                 self._changed.wait(timeout_s)
-            mail = Mail(tuple(self._answers), tuple(self._states.values()), self._stopping)
+            mail = Mail(
+                tuple(self._answers),
+                tuple(self._states.values()),
+                tuple(self._heard),
+                tuple(self._unstored),
+                tuple(self._records),
+                self._stopping,
+            )
             self._answers.clear()
             self._states.clear()
+            self._heard.clear()
+            self._unstored.clear()
+            self._records.clear()
             self._woken = False
             return mail
+
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._heard or self._unstored or self._records)

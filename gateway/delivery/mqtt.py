@@ -1,4 +1,4 @@
-"""MQTT 5 to one broker, kept up for ever: the only file of this room that knows paho.
+"""MQTT to one broker, 5 or 3.1.1, kept up for ever: the only file of this room that knows paho.
 
 Every attempt is a new paho client, so nothing of a broken connection leaks into the next: no half packet,
 no old message ids, no certificate read a month ago. What was not acknowledged is the outbox's business, not
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from paho.mqtt.client import Client, DisconnectFlags, MQTTv5
+from paho.mqtt.client import Client, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -26,7 +26,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.delivery.backoff import Backoff
 from gateway.delivery.broker_link import (
     Acknowledged,
+    AnswerTo,
     BrokerOptions,
+    Heard,
     LinkPhase,
     LinkState,
     NotSent,
@@ -40,7 +42,7 @@ _BAD_LOGIN = {0x86, 0x87, 0x8A, 0x8C}
 # How a parser trips over a peer that is no MQTT broker.
 _NONSENSE = (ValueError, IndexError, KeyError, struct.error)
 
-Sink = Callable[[LinkState | Acknowledged], None]
+Sink = Callable[[LinkState | Acknowledged | Heard], None]
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class _Attempt:
 
     generation: int
     connected_at_s: float | None = None
+    state: LinkState | None = None
     refusal: int | None = None
     detail: str = ""
     over: bool = False
@@ -70,13 +73,16 @@ class MqttLink:
         sink: Sink,
         on_fatal: Callable[[str, BaseException], None],
         random: Random | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
+        """beat: told about twice a second that the thread lives."""
+        self._beat = beat
         self._options = options
         self._sink = sink
         self._on_fatal = on_fatal
         self._backoff = Backoff(options.backoff, random or Random())
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="paho", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"paho:{options.path}", daemon=True)
         self._live: _Live | None = None
         self._generation = 0
         self._drop_because: str | None = None
@@ -98,7 +104,14 @@ class MqttLink:
         self._drop_because = because
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, generation: int
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        generation: int,
+        answer_to: AnswerTo | None = None,
     ) -> Token | NotSent:
         """Hand one message to the connection of this generation, and to no later one.
 
@@ -109,10 +122,11 @@ class MqttLink:
             return NotSent.OFFLINE
         if len(topic.encode()) + len(payload) + 16 > live.maximum_packet_size:
             return NotSent.TOO_LARGE
-        info = live.client.publish(topic, payload, qos=qos, retain=retain)
+        properties = _publish_properties(answer_to) if answer_to and self._options.mqtt5 else None
+        info = live.client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return NotSent.OFFLINE
-        return Token(live.generation, info.mid)
+        return Token(live.generation, info.mid, self._options.path)
 
     def _run(self) -> None:
         try:
@@ -120,7 +134,7 @@ class MqttLink:
                 self._connect_once()
             self._report(LinkPhase.STOPPED)
         except Exception as problem:  # noqa: BLE001 - a thread's top: nobody else would see it
-            self._on_fatal("paho", problem)
+            self._on_fatal(self._thread.name, problem)
 
     def _connect_once(self) -> None:
         """One connection from first to last byte, then the wait before the next."""
@@ -135,7 +149,11 @@ class MqttLink:
         held_s = 0.0 if attempt.connected_at_s is None else time.monotonic() - attempt.connected_at_s
         delay_s = self._backoff.next_delay_s(held_s)
         self._report(phase, detail=detail, retry_in_s=delay_s)
-        self._stopping.wait(delay_s)
+        again_s = time.monotonic() + delay_s
+        while not self._stopping.wait(min(LOOP_S, max(0.0, again_s - time.monotonic()))):
+            self._beat()
+            if time.monotonic() >= again_s:
+                return
 
     def _hold(self, attempt: _Attempt) -> tuple[LinkPhase, str]:
         """Connect and stay connected; why it ended."""
@@ -147,14 +165,19 @@ class MqttLink:
         client.on_connect = lambda c, _u, _f, code, given: self._answered(c, attempt, code, given)
         client.on_disconnect = lambda _c, _u, flags, code, _p: _ended(attempt, flags, code)
         client.on_publish = lambda _c, _u, mid, code, _p: self._acknowledged(attempt, mid, code)
+        client.on_subscribe = lambda c, _u, _m, codes, _p: self._subscribed(c, attempt, codes)
+        client.on_message = lambda _c, _u, message: self._heard(message)
         try:
-            client.connect(
-                options.host,
-                options.port,
-                options.keep_alive_s,
-                clean_start=options.session_expiry_s == 0,
-                properties=_connect_properties(options),
-            )
+            if options.mqtt5:
+                client.connect(
+                    options.host,
+                    options.port,
+                    options.keep_alive_s,
+                    clean_start=options.session_expiry_s == 0,
+                    properties=_connect_properties(options),
+                )
+            else:
+                client.connect(options.host, options.port, options.keep_alive_s)
             return self._serve(client, attempt)
         except ssl.SSLError as problem:
             return LinkPhase.UNTRUSTED, problem.reason or str(problem)
@@ -171,6 +194,7 @@ class MqttLink:
         answer_by_s = time.monotonic() + self._options.answer_s
         goodbye_by_s: float | None = None
         while not attempt.over:
+            self._beat()
             if self._drop_because is not None:
                 return LinkPhase.LOST, self._drop_because
             now_s = time.monotonic()
@@ -193,29 +217,49 @@ class MqttLink:
             attempt.refusal = int(code.value)
             attempt.detail = str(code)
             return
-        attempt.connected_at_s = time.monotonic()
-        state = LinkState(
+        attempt.state = LinkState(
             LinkPhase.CONNECTED,
             attempt.generation,
             self._options.where,
             receive_maximum=_given(given, "ReceiveMaximum", 0xFFFF),
             maximum_packet_size=_given(given, "MaximumPacketSize", 0x0FFF_FFFF),
+            path=self._options.path,
         )
-        self._live = _Live(client, attempt.generation, state.maximum_packet_size)
-        self._sink(state)
+        if self._options.listen_to:
+            client.subscribe([(topic, 1) for topic in self._options.listen_to])
+        else:
+            self._subscribed(client, attempt, [])
+
+    def _subscribed(self, client: Client, attempt: _Attempt, codes: list[ReasonCode]) -> None:
+        """Only now it counts as connected: what is sent from here on can be answered."""
+        assert attempt.state is not None
+        refused = next((code for code in codes if code.is_failure), None)
+        attempt.connected_at_s = time.monotonic()
+        self._live = _Live(client, attempt.generation, attempt.state.maximum_packet_size)
+        detail = "" if refused is None else f"receipts are refused: {refused}"
+        self._sink(replace(attempt.state, hears=refused is None, detail=detail))
+
+    def _heard(self, message: MQTTMessage) -> None:
+        self._sink(Heard(self._options.path, message.topic, bytes(message.payload), message.retain))
 
     def _acknowledged(self, attempt: _Attempt, message_id: int, code: ReasonCode) -> None:
-        self._sink(Acknowledged(Token(attempt.generation, message_id), int(code.value)))
+        token = Token(attempt.generation, message_id, self._options.path)
+        self._sink(Acknowledged(token, int(code.value)))
 
     def _report(self, phase: LinkPhase, *, detail: str = "", retry_in_s: float | None = None) -> None:
-        where = self._options.where
-        self._sink(LinkState(phase, self._generation, where, detail=detail, retry_in_s=retry_in_s))
+        where, path = self._options.where, self._options.path
+        state = LinkState(phase, self._generation, where, detail=detail, retry_in_s=retry_in_s, path=path)
+        self._sink(state)
 
 
 def _client(options: BrokerOptions) -> Client:
     """A fresh paho client. Raises OSError (ssl.SSLError among them) for TLS files that cannot be used."""
     client = Client(
-        CallbackAPIVersion.VERSION2, options.client_id, protocol=MQTTv5, reconnect_on_failure=False
+        CallbackAPIVersion.VERSION2,
+        options.client_id,
+        clean_session=None if options.mqtt5 else options.session_expiry_s == 0,
+        protocol=MQTTv5 if options.mqtt5 else MQTTv311,
+        reconnect_on_failure=False,
     )
     client.connect_timeout = options.answer_s
     client.max_inflight_messages_set(0)  # no limit here: the publisher keeps to the broker's
@@ -233,13 +277,27 @@ def _client(options: BrokerOptions) -> Client:
             context.load_cert_chain(options.tls.cert, options.tls.key, password="")
         client.tls_set_context(context)
     if options.will is not None:
-        client.will_set(options.will.topic, options.will.payload, qos=1, retain=True)
+        properties = _will_properties(options.will_delay_s) if options.mqtt5 else None
+        client.will_set(options.will.topic, options.will.payload, qos=1, retain=True, properties=properties)
     return client
 
 
 def _connect_properties(options: BrokerOptions) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = options.session_expiry_s
+    return properties
+
+
+def _will_properties(delay_s: int) -> Properties:
+    properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+    properties.WillDelayInterval = delay_s
+    return properties
+
+
+def _publish_properties(answer_to: AnswerTo) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.ResponseTopic = answer_to.topic
+    properties.CorrelationData = answer_to.correlation
     return properties
 
 
@@ -271,11 +329,13 @@ def probe(options: BrokerOptions, deadline_s: float) -> LinkState:
     """
     told: queue.SimpleQueue[LinkState] = queue.SimpleQueue()
 
-    def sink(event: LinkState | Acknowledged) -> None:
+    def sink(event: LinkState | Acknowledged | Heard) -> None:
         if isinstance(event, LinkState) and event.phase is not LinkPhase.CONNECTING:
             told.put(event)
 
-    own = replace(options, client_id=f"{options.client_id}-check", will=None, session_expiry_s=0)
+    own = replace(
+        options, client_id=f"{options.client_id}-check", will=None, session_expiry_s=0, listen_to=()
+    )
     link = MqttLink(own, sink, on_fatal=lambda _name, problem: told.put(_broken(options, problem)))
     link.start()
     try:

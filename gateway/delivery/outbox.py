@@ -1,8 +1,9 @@
-"""Alerts on disk: an alert exists once its row is committed here, and leaves when the broker has it.
+"""Alerts on disk: an alert exists once its row is committed here, and leaves when the control room has it.
 
-The only file of the alert path that knows sqlite3. One row is one revision of one event. WAL with
-synchronous FULL: when commit() returns, the row survives a crash and, as far as the disk keeps its word, a
-power cut. A row's id is its sequence number: it counts up by one with every commit and is never used again.
+One row is one revision of one event. WAL with synchronous FULL: when commit() returns, the row survives a
+crash and, as far as the disk keeps its word, a power cut. Numbers are given when a row is first taken for
+sending: each lane counts up by one, so that a receiver sees what is missing, and a live alert that overtakes
+the backlog leaves no hole. Nothing here is ordered or expired by the wall clock.
 
 One Outbox is one connection and belongs to the thread that opened it; pipeline and publisher have one each.
 """
@@ -10,48 +11,31 @@ One Outbox is one connection and belongs to the thread that opened it; pipeline 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from gateway.delivery.outbox_fault import OutboxError, OutboxFault, outbox_error
-from gateway.delivery.set_aside import SetAside, move_aside
+from gateway.contract.vocabulary import ClockState, Lane
+from gateway.delivery.outbox_fault import OutboxError
+from gateway.delivery.outbox_file import named_errors, open_checked
+from gateway.delivery.set_aside import SetAside
+from gateway.time_labels import BootOffset
 
-APPLICATION_ID = 0x41474F42  # "AGOB": tells our file from anybody else's database
-SCHEMA_VERSION = 1
-LONGEST_WAIT_FOR_LOCK_S = 5.0
-
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS alerts (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    topic TEXT NOT NULL,
-    phase TEXT NOT NULL CHECK (phase IN ('start', 'update', 'end')),
-    alert_json BLOB NOT NULL,
-    sent_utc TEXT,
-    UNIQUE (event_id, revision)
-) STRICT;
-CREATE INDEX IF NOT EXISTS alerts_unsent ON alerts (id) WHERE sent_utc IS NULL;
-CREATE TABLE IF NOT EXISTS open_events (
-    event_id TEXT PRIMARY KEY,
-    alert_id INTEGER NOT NULL REFERENCES alerts (id)
-) STRICT, WITHOUT ROWID;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
-
-_HEADER = b"SQLite format 3\0"
-_COLUMNS = "id, event_id, revision, topic, phase, alert_json"
+_COLUMNS = (
+    "id, event_id, revision, topic, phase, alert_json, boot_id, monotonic_s, utc_offset_s, lane, seq, done"
+)
+_LANES = {None: None, "live": Lane.LIVE, "historical": Lane.HISTORICAL}
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One committed revision. row_id is its sequence number."""
+    """One committed revision. lane and seq: None until it is first taken for sending.
+
+    boot_id, monotonic_s: when it was committed, on the clock of that boot. utc_offset_s: UTC minus monotonic
+    as they stood then, which is what the times in alert_json were made with.
+    """
 
     row_id: int
     event_id: str
@@ -59,6 +43,24 @@ class OutboxRow:
     topic: str
     phase: str
     alert_json: bytes
+    boot_id: str = ""
+    monotonic_s: float = 0.0
+    utc_offset_s: float = 0.0
+    lane: Lane | None = None
+    seq: int | None = None
+    delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """A row without its payload, for queues."""
+
+    row_id: int
+    event_id: str
+    revision: int
+    phase: str
+    boot_id: str
+    monotonic_s: float
 
 
 class Outbox:
@@ -68,63 +70,136 @@ class Outbox:
         self._connection = connection
         self.path = path
         self.set_aside = set_aside
+        (self.numbering,) = connection.execute("SELECT numbering FROM identity").fetchone()
+        """Names this file; its sequences mean nothing to another."""
 
     @classmethod
     def open(cls, path: Path, *, check: bool = True, durable: bool = True) -> Outbox:
         """Open or create. Raises OutboxError.
 
         check: read the whole file first, as once per start; a damaged one is set aside, never deleted.
-        durable=False leaves out the sync of each commit: enough for marking what was sent, as losing such a
-        mark only sends an alert twice.
+        durable=False leaves out the sync of each commit: enough for marking what was delivered, as losing
+        such a mark only sends an alert twice.
         """
-        set_aside: SetAside | None = None
-        damage = _damage(path) if check else None
-        if damage is not None:
-            set_aside = move_aside(path, damage)
-        return cls(_open(path, durable=durable), path, set_aside)
+        connection, set_aside = open_checked(path, check=check, durable=durable)
+        return cls(connection, path, set_aside)
 
-    def commit(self, alert_json: bytes, event_id: str, revision: int, topic: str, phase: str) -> int | None:
+    def commit(
+        self,
+        alert_json: bytes,
+        event_id: str,
+        revision: int,
+        topic: str,
+        phase: str,
+        *,
+        boot_id: str = "",
+        monotonic_s: float = 0.0,
+        utc_offset_s: float = 0.0,
+    ) -> int | None:
         """Store one revision durably. Raises OutboxError.
 
-        The revision's sequence number, or None when the same revision of this event was already there.
+        Its row id, or None when the same revision of this event was already there.
         """
         with self._transaction() as cursor:
             known = cursor.execute(
                 "SELECT 1 FROM alerts WHERE event_id = ? AND revision = ?", (event_id, revision)
             ).fetchone()
-            if known:  # asked first: an ignored INSERT might still use up a sequence number
+            if known:  # asked first: an ignored INSERT might still use up an id
                 return None
             cursor.execute(
-                "INSERT INTO alerts (event_id, revision, topic, phase, alert_json) VALUES (?, ?, ?, ?, ?)",
-                (event_id, revision, topic, phase, alert_json),
+                "INSERT INTO alerts (event_id, revision, topic, phase, alert_json, boot_id, monotonic_s,"
+                " utc_offset_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (event_id, revision, topic, phase, alert_json, boot_id, monotonic_s, utc_offset_s),
             )
             row_id = cursor.lastrowid
             assert row_id is not None
             _follow_event(cursor, row_id, event_id, phase)
         return row_id
 
-    def unsent(self, limit: int, after_id: int = 0) -> list[OutboxRow]:
-        """At most `limit` rows the broker has not taken yet, in order of commit, with ids above after_id."""
-        return self._rows(
-            f"SELECT {_COLUMNS} FROM alerts WHERE sent_utc IS NULL AND id > ? ORDER BY id LIMIT ?",
-            after_id,
-            limit,
-        )
+    def unnumbered(self, after_id: int, limit: int) -> list[RowKey]:
+        """Undelivered rows above after_id that have no lane yet, in order of commit."""
+        return self._keys("lane IS NULL AND id > ? ORDER BY id LIMIT ?", after_id, limit)
 
-    def unsent_count(self) -> int:
-        with _named(self.path):
-            (count,) = self._connection.execute(
-                "SELECT count(*) FROM alerts WHERE sent_utc IS NULL"
-            ).fetchone()
+    def give_numbers(self, lanes: Sequence[tuple[int, Lane]]) -> None:
+        """Put these rows (ids, in order of commit) into lanes and number them. Raises OutboxError."""
+        with self._transaction() as cursor:
+            last = {lane: self._last(cursor, lane) for lane in Lane}
+            for row_id, lane in lanes:
+                last[lane] += 1
+                cursor.execute(
+                    "UPDATE alerts SET lane = ?, seq = ? WHERE id = ?", (lane.value, last[lane], row_id)
+                )
+            cursor.executemany(
+                "UPDATE counters SET number = ? WHERE name = ?",
+                [(number, lane.value) for lane, number in last.items()],
+            )
+
+    def last_numbers(self) -> dict[Lane, int]:
+        """The last number given in each lane, 0 before the first."""
+        with named_errors(self.path):
+            return {lane: self._last(self._connection, lane) for lane in Lane}
+
+    def lanes_in_use(self) -> dict[str, Lane]:
+        """Event id -> lane, of events with numbered rows that are not delivered yet."""
+        with named_errors(self.path):
+            found = self._connection.execute(
+                "SELECT event_id, lane FROM alerts WHERE done = 0 AND lane IS NOT NULL"
+            )
+            return {event_id: Lane(lane) for event_id, lane in found}
+
+    def undelivered(self, lane: Lane, after_id: int, limit: int) -> list[RowKey]:
+        """Rows of a lane that not everybody has yet, in order, with ids above after_id."""
+        return self._keys("lane = ? AND id > ? ORDER BY id LIMIT ?", lane.value, after_id, limit)
+
+    def undelivered_count(self) -> int:
+        with named_errors(self.path):
+            (count,) = self._connection.execute("SELECT count(*) FROM alerts WHERE done = 0").fetchone()
         return int(count)
 
-    def mark_sent(self, row_ids: Sequence[int], utc: datetime) -> None:
-        """The broker has taken these rows. Raises OutboxError."""
-        stamp = _stamp(utc)
-        with self._transaction() as cursor:
-            cursor.executemany(
-                "UPDATE alerts SET sent_utc = ? WHERE id = ?", [(stamp, row) for row in row_ids]
+    def row(self, row_id: int) -> OutboxRow | None:
+        """The whole row, None when it is no longer kept."""
+        rows = self._rows(f"SELECT {_COLUMNS} FROM alerts WHERE id = ?", row_id)
+        return rows[0] if rows else None
+
+    def numbered(self, lane: Lane, first: int, last: int) -> list[int]:
+        """Ids of the rows that are still kept of these numbers of a lane."""
+        with named_errors(self.path):
+            found = self._connection.execute(
+                "SELECT id FROM alerts WHERE lane = ? AND seq BETWEEN ? AND ? ORDER BY id",
+                (lane.value, first, last),
             )
+            return [row_id for (row_id,) in found]
+
+    def mark_acknowledged(self, row_ids: Iterable[int], *, delivered: bool) -> None:
+        """The broker has these rows; delivered: its word is all that counts. Raises OutboxError."""
+        change = "acked = 1, done = 1" if delivered else "acked = 1"
+        with self._transaction() as cursor:
+            cursor.executemany(f"UPDATE alerts SET {change} WHERE id = ?", [(row,) for row in row_ids])
+
+    def mark_received(
+        self, receipts: Sequence[tuple[str, int, str]], receivers: frozenset[str]
+    ) -> dict[tuple[str, int], bool]:
+        """Receivers (event id, revision, receiver) have these revisions. Raises OutboxError.
+
+        (event id, revision) -> whether all of `receivers` have it now; nothing for a revision not kept.
+        """
+        told: dict[tuple[str, int], bool] = {}
+        with self._transaction() as cursor:
+            for event_id, revision, receiver in receipts:
+                found = cursor.execute(
+                    "SELECT id, done FROM alerts WHERE event_id = ? AND revision = ?", (event_id, revision)
+                ).fetchone()
+                if found is None:
+                    continue
+                row_id, done = found
+                told[event_id, revision] = bool(done) or _received(cursor, row_id, receiver, receivers)
+        return told
+
+    def receivers_of(self, row_id: int) -> frozenset[str]:
+        """Who has told already to have an undelivered row; only kept where several receivers are named."""
+        with named_errors(self.path):
+            found = self._connection.execute("SELECT receiver FROM receipts WHERE alert_id = ?", (row_id,))
+            return frozenset(name for (name,) in found)
 
     def open_events(self) -> list[OutboxRow]:
         """The latest revision of each event that has not ended: after a restart, orphans to be ended."""
@@ -132,15 +207,54 @@ class Outbox:
             f"SELECT {_COLUMNS} FROM alerts WHERE id IN (SELECT alert_id FROM open_events) ORDER BY id"
         )
 
-    def prune(self, sent_before: datetime, limit: int = 500) -> int:
-        """Delete at most `limit` of the oldest rows sent before; how many. An open event keeps its row."""
+    def open_event_ids(self) -> frozenset[str]:
+        with named_errors(self.path):
+            return frozenset(one for (one,) in self._connection.execute("SELECT event_id FROM open_events"))
+
+    def remember_boot(self, boot: BootOffset) -> None:
+        """UTC minus monotonic of a boot, kept while there are rows of that boot. Raises OutboxError."""
+        values = (boot.boot_id, boot.offset_s, boot.state.value, boot.error_ms, boot.since_s)
+        with self._transaction() as cursor:
+            cursor.execute("REPLACE INTO boots VALUES (?, ?, ?, ?, ?)", values)
+            cursor.execute(
+                "DELETE FROM boots WHERE boot_id NOT IN (SELECT boot_id FROM alerts) AND boot_id <> ?",
+                (boot.boot_id,),
+            )
+
+    def boots(self) -> dict[str, BootOffset]:
+        """What is known of the clocks of this boot and earlier ones, by boot id."""
+        with named_errors(self.path):
+            found = self._connection.execute("SELECT boot_id, offset_s, state, error_ms, since_s FROM boots")
+            return {row[0]: BootOffset(row[0], row[1], ClockState(row[2]), *row[3:]) for row in found}
+
+    def count_hour(self) -> None:
+        """One more hour of service is over: what `prune` counts age by. Raises OutboxError."""
+        with self._transaction() as cursor:
+            cursor.execute("INSERT INTO service_hours (last_id) SELECT ifnull(max(id), 0) FROM alerts")
+
+    def prune(self, keep_hours: int, keep_rows: int, limit: int = 500) -> int:
+        """Delete at most `limit` of the oldest delivered rows; how many. Raises OutboxError.
+
+        They go when they are older than keep_hours of service or when keep_rows newer ones are kept. Until
+        then a request to send again can be answered. An open event keeps its row.
+        """
         with self._transaction() as cursor:
             cursor.execute(
-                "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE sent_utc < ?"
+                "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE done = 1 AND id <= max("
+                " ifnull((SELECT last_id FROM service_hours WHERE hour = "
+                "  (SELECT max(hour) FROM service_hours) - ?), 0),"
+                " ifnull((SELECT max(id) FROM alerts), 0) - ?)"
                 " AND id NOT IN (SELECT alert_id FROM open_events) ORDER BY id LIMIT ?)",
-                (_stamp(sent_before), limit),
+                (keep_hours, keep_rows, limit),
             )
-            return cursor.rowcount
+            gone = cursor.rowcount
+            if gone:
+                cursor.execute("DELETE FROM receipts WHERE alert_id NOT IN (SELECT id FROM alerts)")
+            cursor.execute(
+                "DELETE FROM service_hours WHERE hour < (SELECT max(hour) FROM service_hours) - ?",
+                (keep_hours,),
+            )
+            return gone
 
     def close(self) -> None:
         self._connection.close()
@@ -151,13 +265,24 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _last(self, cursor: sqlite3.Cursor | sqlite3.Connection, lane: Lane) -> int:
+        (number,) = cursor.execute("SELECT number FROM counters WHERE name = ?", (lane.value,)).fetchone()
+        return int(number)
+
+    def _keys(self, where: str, *values: int | str) -> list[RowKey]:
+        columns = "id, event_id, revision, phase, boot_id, monotonic_s"
+        query = f"SELECT {columns} FROM alerts WHERE done = 0 AND {where}"
+        with named_errors(self.path):
+            return [RowKey(*row) for row in self._connection.execute(query, values)]
+
     def _rows(self, query: str, *values: int) -> list[OutboxRow]:
-        with _named(self.path):
-            return [OutboxRow(*row) for row in self._connection.execute(query, values)]
+        with named_errors(self.path):
+            found = self._connection.execute(query, values).fetchall()
+        return [_row(*row) for row in found]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        with _named(self.path):
+        with named_errors(self.path):
             cursor = self._connection.cursor()
             # IMMEDIATE: the lock is waited for here, never in the middle, where waiting could not help.
             cursor.execute("BEGIN IMMEDIATE")
@@ -168,6 +293,11 @@ class Outbox:
                 if self._connection.in_transaction:
                     self._connection.rollback()
                 cursor.close()
+
+
+def _row(*columns: Any) -> OutboxRow:
+    lane, seq, done = columns[9:]
+    return OutboxRow(*columns[:9], lane=_LANES[lane], seq=seq, delivered=bool(done))  # type: ignore[misc]
 
 
 def _follow_event(cursor: sqlite3.Cursor, row_id: int, event_id: str, phase: str) -> None:
@@ -186,81 +316,16 @@ def _follow_event(cursor: sqlite3.Cursor, row_id: int, event_id: str, phase: str
         )
 
 
-def _damage(path: Path) -> str | None:
-    """What is wrong with the file at `path`, None when it is whole or not there. Changes nothing on disk.
-
-    Read-only, because a plain connection to a damaged file may clear away the WAL that belongs to it.
-    """
-    with _named(path):
-        try:
-            with path.open("rb") as file:
-                header = file.read(len(_HEADER))
-            wal = path.with_name(path.name + "-wal")
-            if not header and not (wal.exists() and wal.stat().st_size):
-                return None
-        except FileNotFoundError:
-            return None
-        except OSError as problem:
-            raise OutboxError(OutboxFault.UNAVAILABLE, path, detail=str(problem)) from problem
-        if header != _HEADER:
-            return "it does not start like a database" if header else "it is empty, its WAL is not"
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=LONGEST_WAIT_FOR_LOCK_S
-        )
-        try:
-            (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        except sqlite3.DatabaseError as problem:
-            if outbox_error(_name(problem), "", path).fault is not OutboxFault.DAMAGED:
-                raise
-            return str(problem)
-        finally:
-            connection.close()
-    return None if verdict == "ok" else " ".join(str(verdict).split())
+def _received(cursor: sqlite3.Cursor, row_id: int, receiver: str, receivers: frozenset[str]) -> bool:
+    """Note one receiver's word; whether all have given theirs. The last one needs no row of its own."""
+    told = {name for (name,) in cursor.execute("SELECT receiver FROM receipts WHERE alert_id = ?", (row_id,))}
+    told.add(receiver)
+    if receivers <= told:
+        cursor.execute("UPDATE alerts SET acked = 1, done = 1 WHERE id = ?", (row_id,))
+        cursor.execute("DELETE FROM receipts WHERE alert_id = ?", (row_id,))
+        return True
+    cursor.execute("INSERT OR IGNORE INTO receipts VALUES (?, ?)", (row_id, receiver))
+    return False
 
 
-def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
-    with _named(path):
-        connection = sqlite3.connect(path, timeout=LONGEST_WAIT_FOR_LOCK_S, isolation_level=None)
-        try:
-            _prepare(connection, path, durable=durable)
-        except BaseException:
-            connection.close()
-            raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, *, durable: bool) -> None:
-    application_id, version, tables = (
-        connection.execute(query).fetchone()[0]
-        for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
-    )
-    if tables and application_id != APPLICATION_ID:
-        raise OutboxError(OutboxFault.FOREIGN, path)
-    if version > SCHEMA_VERSION:
-        detail = f"version {version}, this program knows {SCHEMA_VERSION}"
-        raise OutboxError(OutboxFault.NEWER, path, detail=detail)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    if not tables:
-        connection.executescript(_SCHEMA)
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """sqlite3's errors become OutboxErrors that name the file and the way out."""
-    try:
-        yield
-    except sqlite3.Error as problem:
-        if isinstance(problem, sqlite3.ProgrammingError | sqlite3.IntegrityError):
-            raise  # misuse by our own code, nothing a technician could mend
-        raise outbox_error(_name(problem), str(problem), path) from problem
-
-
-def _name(problem: sqlite3.Error) -> str:
-    """SQLite's own name of the error; errors of the Python module itself have none."""
-    return str(getattr(problem, "sqlite_errorname", ""))
-
-
-def _stamp(utc: datetime) -> str:
-    """Fixed width, so that text order is time order."""
-    return utc.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+__all__ = ["Outbox", "OutboxError", "OutboxRow", "RowKey"]

@@ -1,27 +1,37 @@
 """Which alert goes out next, and what an answer means for it. No I/O, no clock: the time is an argument.
 
-Theory of operation. Rows come from the outbox in order of commit and leave in that order, up to
-`most_in_flight` of them unacknowledged. Of one event only one revision is in flight at a time; the next waits
-for the answer, and everything behind it waits too. So a broken connection can only lose a tail, and sending
-again from the first unacknowledged row never turns two revisions around. A row that the broker refuses (a
-PUBACK of 0x80 or more) holds back its event only, and is tried again at growing intervals: it must neither be
-lost nor stand in the way of others.
+Theory of operation. Rows come from the outbox in order of commit, each in its lane, and leave in that order,
+up to `most_in_flight` of them without the broker's acknowledgement; a row of the live lane always goes before
+one of the historical lane. Of one event only one revision is in flight at a time; the next waits for the
+broker's answer, and everything behind it in its lane waits too. So a broken connection can only lose a tail,
+and sending again from the first undelivered row never turns two revisions around.
 
-The window is a cache of the outbox: losing the connection empties it, and the rows are read again.
+An acknowledged row is not delivered yet when receivers are named: it stays "in play" until all of them have
+told that they have it, and is sent again after `first_retry_s`, then at doubling intervals. While the
+historical lane has `most_unreceived` rows in play it waits, so that a backlog drains at the pace of the
+receivers.
+
+A row that the broker refuses (a PUBACK of 0x80 or more) holds back its event only, and is tried again at
+growing intervals: it must neither be lost nor stand in the way of others.
+
+The window is a cache of the outbox: `start_over` empties it, and the undelivered rows are read again.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from gateway.contract.vocabulary import Lane
 from gateway.delivery.broker_link import FIRST_REFUSAL, NO_MATCHING_SUBSCRIBERS, Token
-from gateway.delivery.outbox import OutboxRow
+from gateway.delivery.outbox import RowKey
 
 MOST_HELD = 1000
 MOST_UNMARKED = 1000
+MOST_IN_PLAY = 20_000
+MOST_AGAIN = 2000
 
 
 class Outcome(Enum):
@@ -33,10 +43,43 @@ class Outcome(Enum):
     STALE = "an answer to a message that is no longer in flight"
 
 
+@dataclass(frozen=True, slots=True)
+class WindowRules:
+    """receivers: whose word counts; empty: the broker's acknowledgement is delivery."""
+
+    receivers: frozenset[str] = frozenset()
+    most_in_flight: int = 8
+    most_unreceived: int = 64
+    first_retry_s: float = 10.0
+    most_retry_s: float = 600.0
+    first_refused_s: float = 1.0
+    most_refused_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.most_in_flight <= 16:
+            raise ValueError(f"{self.most_in_flight} rows in flight: 1 to 16")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The row to send now. attempt: 0 the first time; asked: a receiver asked to have it again."""
+
+    row: RowKey
+    lane: Lane
+    attempt: int = 0
+    asked: bool = False
+
+
 @dataclass(slots=True)
-class _InFlight:
-    row: OutboxRow
-    since_s: float
+class _InPlay:
+    """A row that was sent and is not delivered. due_s: when to send it again, None while it is in flight."""
+
+    candidate: Candidate
+    first_s: float
+    sent_s: float
+    due_s: float | None = None
+    acknowledged_s: float | None = None  # until the outbox knows
+    told: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -46,95 +89,167 @@ class _Held:
 
 
 class DeliveryWindow:
-    """The rows between outbox and broker."""
+    """The rows between outbox and receivers."""
 
-    def __init__(self, most_in_flight: int, first_retry_s: float = 1.0, most_retry_s: float = 30.0) -> None:
-        """most_in_flight: 1 to 16 unacknowledged rows. Raises ValueError."""
-        if not 1 <= most_in_flight <= 16:
-            raise ValueError(f"{most_in_flight} rows in flight: 1 to 16")
-        self._most = most_in_flight
-        self._receive_maximum = most_in_flight
-        self._first_retry_s = first_retry_s
-        self._most_retry_s = most_retry_s
-        self._waiting: deque[OutboxRow] = deque()
-        self._in_flight: dict[Token, _InFlight] = {}
+    def __init__(self, rules: WindowRules | None = None) -> None:
+        self._rules = rules or WindowRules()
+        self._receive_maximum = self._rules.most_in_flight
+        self._waiting: dict[Lane, deque[RowKey]] = {lane: deque() for lane in Lane}
+        self._again: deque[Candidate] = deque()
+        self._due: deque[Candidate] = deque()
+        self._in_play: dict[int, _InPlay] = {}
+        self._ids: dict[tuple[str, int], int] = {}
+        self._tokens: dict[Token, Candidate] = {}
         self._held: dict[str, _Held] = {}
         self._unmarked: set[int] = set()
-        self.after_id = 0
+        self.after_id: dict[Lane, int] = dict.fromkeys(Lane, 0)
 
     @property
     def in_flight(self) -> int:
-        return len(self._in_flight)
+        return len(self._tokens)
 
     @property
     def idle(self) -> bool:
-        """Nothing in flight, nothing read and waiting, nothing to mark."""
-        return not (self._in_flight or self._waiting or self._unmarked)
+        """Nothing in flight, in play, read and waiting, or to be marked."""
+        waiting = any(self._waiting.values()) or self._again or self._due
+        return not (self._tokens or self._in_play or waiting or self._unmarked)
 
-    @property
-    def wants_rows(self) -> bool:
-        """Read on from `after_id`."""
-        return not self._waiting and self._has_room
+    def wants_rows(self, lane: Lane) -> bool:
+        """Read on from after_id[lane]."""
+        return not self._waiting[lane] and self._may_send(lane)
 
-    def add(self, rows: Sequence[OutboxRow]) -> None:
-        """Rows read from the outbox, in order, with ids above after_id."""
-        flying = {flight.row.row_id for flight in self._in_flight.values()}
+    def add(self, lane: Lane, rows: Sequence[RowKey]) -> None:
+        """Rows read from the outbox, in order, with ids above after_id[lane]."""
         for row in rows:
-            self.after_id = row.row_id
-            if row.row_id not in flying and row.row_id not in self._unmarked:
-                self._waiting.append(row)
+            self.after_id[lane] = row.row_id
+            if row.row_id not in self._in_play and row.row_id not in self._unmarked:
+                self._waiting[lane].append(row)
 
-    def next_row(self) -> OutboxRow | None:
-        """The row to send now, None when there is none or it has to wait; sent() or put_back() follows."""
-        flying = {flight.row.event_id for flight in self._in_flight.values()}
-        while self._waiting and self._has_room:
-            row = self._waiting[0]
-            if row.event_id in flying:
-                return None
-            self._waiting.popleft()
-            held = self._held.get(row.event_id)
-            if held is None or held.until_s is None:
-                return row
-            # Not lost: release_due() has the outbox read again.
-        return None
+    def add_unnumbered(self, rows: Sequence[RowKey]) -> None:
+        """Rows that could not be numbered (a full disk) but leave all the same; no lane will give them."""
+        self._waiting[Lane.LIVE].extend(row for row in rows if row.row_id not in self._in_play)
 
-    def sent(self, token: Token, row: OutboxRow, now_s: float) -> None:
-        self._in_flight[token] = _InFlight(row, now_s)
+    def ask_again(self, lane: Lane, rows: Iterable[RowKey]) -> int:
+        """A receiver misses these rows:
 
-    def put_back(self, row: OutboxRow) -> None:
+        send them once more, delivered or not; how many there was room for.
+        """
+        taken = 0
+        for row in rows:
+            if len(self._again) >= MOST_AGAIN:
+                break
+            self._again.append(Candidate(row, lane, asked=True))
+            taken += 1
+        return taken
+
+    def next_row(self) -> Candidate | None:
+        """The row to send now, None when there is none or it has to wait; sent() or put_back() follows.
+
+        What was not received goes before a newer revision of its event, else after the live rows.
+        """
+        self._due = deque(one for one in self._due if one.row.row_id in self._in_play)
+        flying = {candidate.row.event_id for candidate in self._tokens.values()}
+        late = {candidate.row.event_id: candidate for candidate in reversed(self._due)}
+        live = self._head(Lane.LIVE, flying, late)
+        if live is not None:
+            return live
+        for queue in (self._due, self._again):
+            if queue and self._has_room and queue[0].row.event_id not in flying:
+                return queue.popleft()
+        return self._head(Lane.HISTORICAL, flying, late)
+
+    def sent(self, token: Token, candidate: Candidate, now_s: float) -> None:
+        self._tokens[token] = candidate
+        row_id = candidate.row.row_id
+        known = self._in_play.get(row_id)
+        if known is not None:
+            known.sent_s, known.due_s = now_s, None
+            known.candidate = candidate if not candidate.asked else known.candidate
+        elif not candidate.asked:
+            self._in_play[row_id] = _InPlay(candidate, now_s, now_s)
+            self._ids[candidate.row.event_id, candidate.row.revision] = row_id
+
+    def forget(self, candidate: Candidate) -> None:
+        """It turned out to be delivered, or is no longer kept."""
+        self._leave_play(candidate.row)
+
+    def put_back(self, candidate: Candidate) -> None:
         """It could not be sent after all."""
-        self._waiting.appendleft(row)
+        if candidate.asked:
+            self._again.appendleft(candidate)
+        elif candidate.attempt:
+            self._due.appendleft(candidate)
+        else:
+            self._waiting[candidate.lane].appendleft(candidate.row)
 
-    def acknowledged(self, token: Token, reason: int, now_s: float) -> Outcome:
-        """The broker's answer to a row in flight; an accepted row joins `to_mark`."""
-        flight = self._in_flight.pop(token, None)
-        if flight is None:
-            return Outcome.STALE
+    def acknowledged(self, token: Token, reason: int, now_s: float) -> tuple[Outcome, Candidate | None]:
+        """The broker's answer to a row in flight, and which row that was."""
+        candidate = self._tokens.pop(token, None)
+        if candidate is None:
+            return Outcome.STALE, None
         if reason >= FIRST_REFUSAL:
-            self.refused(flight.row, now_s)
-            return Outcome.REFUSED
-        self._held.pop(flight.row.event_id, None)
-        self._unmarked.add(flight.row.row_id)
-        return Outcome.ACCEPTED_UNHEARD if reason == NO_MATCHING_SUBSCRIBERS else Outcome.ACCEPTED
+            self.refused(candidate, now_s)
+            return Outcome.REFUSED, candidate
+        self._held.pop(candidate.row.event_id, None)
+        playing = self._in_play.get(candidate.row.row_id)
+        if playing is not None and not candidate.asked:
+            if self._rules.receivers:
+                playing.due_s = playing.sent_s + self._retry_s(candidate.attempt)
+                playing.acknowledged_s = now_s
+            else:
+                self._delivered(candidate.row)
+        unheard = reason == NO_MATCHING_SUBSCRIBERS
+        return Outcome.ACCEPTED_UNHEARD if unheard else Outcome.ACCEPTED, candidate
 
-    def refused(self, row: OutboxRow, now_s: float) -> None:
+    def told(self, event_id: str, revision: int, receiver: str) -> int | None:
+        """A receiver has this revision; the row's id if that makes a row in play delivered."""
+        row_id = self._ids.get((event_id, revision))
+        playing = None if row_id is None else self._in_play.get(row_id)
+        if row_id is None or playing is None:
+            return None
+        playing.told.add(receiver)
+        if not self._rules.receivers <= playing.told:
+            return None
+        self._delivered(playing.candidate.row)
+        return row_id
+
+    def refused(self, candidate: Candidate, now_s: float) -> None:
         """Hold this row's event back for a while."""
-        held = self._held.setdefault(row.event_id, _Held(0, None))
-        delay_s = min(self._most_retry_s, self._first_retry_s * 2.0 ** min(held.refusals, 30))
+        if candidate.asked:
+            return  # whoever asked will ask again
+        self._leave_play(candidate.row)
+        held = self._held.setdefault(candidate.row.event_id, _Held(0, None))
+        delay_s = min(self._rules.most_refused_s, self._rules.first_refused_s * 2.0 ** min(held.refusals, 30))
         held.refusals += 1
         held.until_s = now_s + delay_s
 
     def release_due(self, now_s: float) -> None:
-        """Let events whose time has come be tried again, in their old order."""
-        due = [held for held in self._held.values() if held.until_s is not None and held.until_s <= now_s]
-        for held in due:
-            held.until_s = None
-        if due:
+        """Let what was held back, or was not received in time, go again in its old order."""
+        held = [held for held in self._held.values() if held.until_s is not None and held.until_s <= now_s]
+        for event in held:
+            event.until_s = None
+        if held:
             self._read_again()
+        late = [one for one in self._in_play.values() if one.due_s is not None and one.due_s <= now_s]
+        for one in sorted(
+            late, key=lambda one: (one.candidate.lane is not Lane.LIVE, one.candidate.row.row_id)
+        ):
+            one.due_s = None
+            row = one.candidate
+            self._due.append(Candidate(row.row, row.lane, row.attempt + 1))
 
-    def connection_lost(self) -> None:
-        """What was not acknowledged goes again, also what was held: another broker may judge otherwise."""
-        self._in_flight.clear()
+    def all_due(self, now_s: float) -> None:
+        """A receiver is back: what it has not told of goes again now, not when its time has come."""
+        for one in self._in_play.values():
+            if one.due_s is not None:
+                one.due_s = now_s
+
+    def start_over(self) -> None:
+        """Everything undelivered goes again, what was held too: another broker may judge otherwise."""
+        self._tokens.clear()
+        self._in_play.clear()
+        self._ids.clear()
+        self._due.clear()
         self._held.clear()
         self._read_again()
 
@@ -143,29 +258,100 @@ class DeliveryWindow:
         self._receive_maximum = max(1, receive_maximum)
 
     @property
+    def backlog(self) -> bool:
+        """There are rows that were read or sent and are not delivered."""
+        return bool(self._in_play) or any(self._waiting.values()) or bool(self._held)
+
+    def flies_on(self, path: str) -> bool:
+        """A row is in flight on this path."""
+        return any(token.path == path for token in self._tokens)
+
+    def to_mark_acknowledged(self, now_s: float, after_s: float = 5.0) -> tuple[int, ...]:
+        """Rows that the broker has but not every receiver, for after_s at least; each is given once."""
+        found = []
+        for row_id, one in self._in_play.items():
+            if one.acknowledged_s is not None and now_s - one.acknowledged_s >= after_s:
+                one.acknowledged_s = None
+                found.append(row_id)
+        return tuple(found)
+
+    @property
     def to_mark(self) -> tuple[int, ...]:
-        """Accepted rows the outbox does not know of yet, in order of commit."""
+        """Delivered rows the outbox does not know of yet, in order of commit."""
         return tuple(sorted(self._unmarked))
 
     def marked(self, row_ids: Iterable[int]) -> None:
         self._unmarked.difference_update(row_ids)
 
-    def oldest_in_flight_s(self, now_s: float) -> float:
-        """How long the first unanswered row has been waiting, 0 without one."""
-        return max((now_s - flight.since_s for flight in self._in_flight.values()), default=0.0)
+    def unreceived(self, now_s: float, longer_than_s: float) -> dict[str, int]:
+        """Receiver -> how many rows it has not told of that were first sent longer ago than that."""
+        late = [one for one in self._in_play.values() if now_s - one.first_s > longer_than_s]
+        return {name: sum(name not in one.told for one in late) for name in self._rules.receivers}
+
+    def oldest_in_flight_s(self, now_s: float, path: str | None = None) -> float:
+        """How long the first row without the broker's answer has been waiting, 0 without one."""
+        since_s = [
+            self._in_play[candidate.row.row_id].sent_s
+            for token, candidate in self._tokens.items()
+            if path in (None, token.path) and candidate.row.row_id in self._in_play
+        ]
+        return now_s - min(since_s) if since_s else 0.0
 
     def next_due_s(self) -> float | None:
         """When release_due() has something to do."""
-        return min((held.until_s for held in self._held.values() if held.until_s is not None), default=None)
+        held = (one.until_s for one in self._held.values())
+        late = (one.due_s for one in self._in_play.values())
+        return min((due_s for due_s in (*held, *late) if due_s is not None), default=None)
+
+    def _head(self, lane: Lane, flying: set[str], late: dict[str, Candidate]) -> Candidate | None:
+        """The first row of a lane that may go, or an earlier revision of its event that was not received."""
+        waiting = self._waiting[lane]
+        while waiting and self._may_send(lane):
+            row = waiting[0]
+            if row.event_id in flying:
+                return None
+            if row.event_id in late:
+                self._due.remove(late[row.event_id])
+                return late[row.event_id]
+            waiting.popleft()
+            held = self._held.get(row.event_id)
+            if held is None or held.until_s is None:
+                return Candidate(row, lane)
+            # Not lost: release_due() has the outbox read again.
+        return None
+
+    def _delivered(self, row: RowKey) -> None:
+        self._leave_play(row)
+        self._unmarked.add(row.row_id)
+
+    def _leave_play(self, row: RowKey) -> None:
+        self._in_play.pop(row.row_id, None)
+        self._ids.pop((row.event_id, row.revision), None)
+
+    def _retry_s(self, attempt: int) -> float:
+        return min(self._rules.most_retry_s, self._rules.first_retry_s * 2.0 ** min(attempt, 30))
 
     @property
     def _has_room(self) -> bool:
         return (
-            len(self._in_flight) < min(self._most, self._receive_maximum)
+            len(self._tokens) < min(self._rules.most_in_flight, self._receive_maximum)
             and len(self._unmarked) < MOST_UNMARKED
+            and len(self._in_play) < MOST_IN_PLAY
             and sum(held.until_s is not None for held in self._held.values()) < MOST_HELD
         )
 
+    def _may_send(self, lane: Lane) -> bool:
+        if not self._has_room:
+            return False
+        if lane is Lane.LIVE:
+            return True
+        backlog = sum(one.candidate.lane is lane for one in self._in_play.values())
+        # One place in flight is kept free, so that a live alert never waits for a backlog's answer.
+        most = max(1, min(self._rules.most_in_flight, self._receive_maximum) - 1)
+        flying = sum(candidate.lane is lane for candidate in self._tokens.values())
+        return backlog < self._rules.most_unreceived and flying < most
+
     def _read_again(self) -> None:
-        self._waiting.clear()
-        self.after_id = 0
+        for lane in Lane:
+            self._waiting[lane].clear()
+            self.after_id[lane] = 0

@@ -50,9 +50,7 @@ class TlsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     cert: Annotated[
         Text | None, Meta(description="This gateway's own certificate. Needs `key`.", examples=["gw-1.pem"])
     ] = None
-    key: Annotated[
-        Text | None, Meta(description="The private key of `cert`.", examples=["gw-1.key"])
-    ] = None
+    key: Annotated[Text | None, Meta(description="The private key of `cert`.", examples=["gw-1.key"])] = None
 
 
 class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,9 +70,9 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Secret | None,
         Meta(description="The password itself; `password_file` keeps it out of this file."),
     ] = None
-    protocol: Annotated[
-        Literal["5", "3.1.1"], Meta(description="MQTT version that this broker speaks.")
-    ] = "5"
+    protocol: Annotated[Literal["5", "3.1.1"], Meta(description="MQTT version that this broker speaks.")] = (
+        "5"
+    )
     keep_alive_s: Annotated[
         int,
         Meta(
@@ -85,7 +83,7 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 10
     will_delay_s: Annotated[
         int,
-        Meta(ge=0, le=5, description="A connection that is back within this time was never offline (MQTT 5)."),
+        Meta(ge=0, le=5, description="A connection back within this time was never offline (MQTT 5)."),
     ] = 5
     tls: TlsSettings | None = None
 
@@ -134,7 +132,7 @@ class StorageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = 200
     records_mb: Annotated[
         int,
-        Meta(ge=1, le=1000, description="Bound of what waits beside alerts for a path, telemetry goes first."),
+        Meta(ge=1, le=1000, description="Bound of what waits beside alerts, telemetry goes first."),
     ] = 50
 
 
@@ -162,12 +160,10 @@ class PlaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Annotated[float, Meta(ge=-180, le=180)] | None,
         Meta(description="Longitude, WGS 84, east positive.", examples=[4.8994]),
     ] = None
-    zone: Annotated[
-        Text | None, Meta(description="Zone as operators call it.", examples=["noordzijde"])
-    ] = None
-    address: Annotated[
-        Text | None, Meta(description="Street address.", examples=["Stationsplein 1"])
-    ] = None
+    zone: Annotated[Text | None, Meta(description="Zone as operators call it.", examples=["noordzijde"])] = (
+        None
+    )
+    address: Annotated[Text | None, Meta(description="Street address.", examples=["Stationsplein 1"])] = None
     cameras: Annotated[
         tuple[Text, ...], Meta(description="Nearest cameras, nearest first.", examples=[["cam-12"]])
     ] = ()

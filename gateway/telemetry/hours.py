@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dsp.layout import HOP_S
 from gateway.telemetry.chunk import Chunk, ChunkHead
 from gateway.telemetry.segment import SegmentHead
 
 HOUR_S = 3600
+_WIDE = 1 << 40
 
 
 @dataclass
@@ -31,12 +31,10 @@ class HourTotals:
         for hour, ran_s in _overlaps(chunk.head):
             touched.add(hour)
             self.on_s[hour] = self.on_s.get(hour, 0.0) + ran_s
-        for index, sensor_id in enumerate(head.sensors):
-            rows = chunk.sensor == index
-            for at, heard_s in sums((chunk.number[rows] + offset_s) // HOUR_S, chunk.hops[rows] * HOP_S):
-                by_sensor = self.analysed_s.setdefault(int(at), {})
-                by_sensor[sensor_id] = by_sensor.get(sensor_id, 0.0) + heard_s
-                touched.add(int(at))
+        for index, at, heard_s in sums(chunk, offset_s, HOUR_S):
+            by_sensor = self.analysed_s.setdefault(at, {})
+            by_sensor[head.sensors[index]] = by_sensor.get(head.sensors[index], 0.0) + heard_s
+            touched.add(at)
         if chunk.head.clock == "unsynced":
             self.unsure |= touched
 
@@ -49,10 +47,18 @@ class HourTotals:
         self.on_s.pop(hour, None)
 
 
-def sums(keys: NDArray[np.float64], values: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """The sum of the values of each key, in order of keys."""
-    unique, place = np.unique(keys, return_inverse=True)
-    return list(zip(unique.tolist(), np.bincount(place, values, len(unique)).tolist(), strict=True))
+def sums(chunk: Chunk, shift_s: float, span_s: int) -> list[tuple[int, int, float]]:
+    """(sensor's place, span, analysed seconds in it) for each span of span_s in which a sensor was heard.
+
+    shift_s is added to the number of each second before it is counted into spans.
+    """
+    spans = np.floor((chunk.number + shift_s) / span_s).astype(np.int64)
+    unique, place = np.unique(chunk.sensor * _WIDE + (spans + _WIDE // 2), return_inverse=True)
+    heard_s = np.bincount(place, chunk.hops * HOP_S, len(unique))
+    return [
+        (key // _WIDE, key % _WIDE - _WIDE // 2, seconds)
+        for key, seconds in zip(unique.tolist(), heard_s.tolist(), strict=True)
+    ]
 
 
 def hour_of(utc_s: float) -> int:

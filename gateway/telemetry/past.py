@@ -11,7 +11,8 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dsp.layout import HOP_S
+import numpy as np
+
 from gateway.telemetry.chunk import Chunk, ClockWord
 from gateway.telemetry.files import FOLDER_NAME, segment_files
 from gateway.telemetry.hours import HourTotals, hour_of, sums
@@ -99,18 +100,18 @@ def _newest_segments(data_dir: Path, past: Past) -> tuple[list[Segment], bool]:
 
 
 def _place(past: Past, head: SegmentHead, chunk: Chunk, shift_s: float | None, *, this_boot: bool) -> None:
-    for index, sensor_id in enumerate(head.sensors):
-        rows = chunk.sensor == index
-        number = chunk.number[rows]
-        if this_boot and len(number):
-            past.last_numbers[sensor_id] = max(past.last_numbers.get(sensor_id, -1), int(number.max()))
-        if shift_s is not None:
-            since_s = chunk.head.from_s + shift_s
-            past.known_since_s[sensor_id] = min(past.known_since_s.get(sensor_id, since_s), since_s)
-            minutes = sums((number + shift_s) // _MINUTE_S, chunk.hops[rows] * HOP_S)
-            past.heard.setdefault(sensor_id, []).extend(
-                (minute * _MINUTE_S, heard_s) for minute, heard_s in minutes
-            )
+    if this_boot:
+        for index in np.unique(chunk.sensor).tolist():
+            newest = int(chunk.number[chunk.sensor == index].max())
+            sensor_id = head.sensors[index]
+            past.last_numbers[sensor_id] = max(past.last_numbers.get(sensor_id, -1), newest)
+    if shift_s is None:
+        return
+    since_s = chunk.head.from_s + shift_s
+    for sensor_id in head.sensors:
+        past.known_since_s[sensor_id] = min(past.known_since_s.get(sensor_id, since_s), since_s)
+    for index, minute, heard_s in sums(chunk, shift_s, _MINUTE_S):
+        past.heard.setdefault(head.sensors[index], []).append((float(minute * _MINUTE_S), heard_s))
 
 
 def _shifts_s(segments: list[Segment], now: Present) -> dict[str, float]:

@@ -1,0 +1,163 @@
+"""What receivers say to the gateway: receipts, and requests with their answers.
+
+Everything here is somebody else's bytes: what does not fit is counted and dropped. What a broker had retained
+is ignored, as requests and receipts are never state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.contract.encoding import BadPayload, decode, decode_for, encode
+from gateway.contract.topics import Topic, TopicBuilder, TopicKind, parse_topic
+from gateway.contract.types import Alert, Receipt, Request, Response, Text
+from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Result
+from gateway.delivery.broker_link import Heard
+from gateway.delivery.outbox import Outbox, OutboxRow, RowKey
+from gateway.delivery.path import Posting
+
+MOST_RESENT = 1000
+ALERTS_A_PART = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request with its command."""
+
+    command: Command
+    request: Request
+
+
+def understand(heard: Heard, topics: TopicBuilder) -> Receipt | Asked | None:
+    """What came in, None for anything that is not a receipt or request to this gateway."""
+    if heard.retained:
+        return None
+    try:
+        topic = parse_topic(heard.topic)
+    except ValueError:
+        return None
+    if (topic.site, topic.gateway) != (topics.site, topics.gateway) or topic.kind not in _OURS:
+        return None
+    payload = decode_for(topic.kind, heard.payload)
+    if isinstance(payload, BadPayload) or not _is_for(payload, topic):
+        return None
+    if isinstance(payload, Receipt):
+        return payload
+    assert isinstance(payload, Request)
+    assert topic.command is not None
+    return Asked(topic.command, payload)
+
+
+class RequestDesk:
+    """Answers requests from the outbox. again: takes rows to be sent once more, says how many it took."""
+
+    def __init__(
+        self,
+        topics: TopicBuilder,
+        outbox: Outbox,
+        stamp: Callable[[Alert, OutboxRow], Alert],
+        again: Callable[[OutboxRow], bool],
+        start_test: Callable[[], bool],
+    ) -> None:
+        self._topics = topics
+        self._outbox = outbox
+        self._stamp = stamp
+        self._again = again
+        self._start_test = start_test
+
+    def answer(self, asked: Asked) -> list[Posting]:
+        """The answer, in as many parts as it needs. Raises OutboxError when the outbox cannot be read."""
+        match asked.command:
+            case Command.OPEN:
+                return self._open(asked)
+            case Command.RESEND:
+                return self._resend(asked)
+            case Command.TEST:
+                if self._start_test():
+                    return [self._posting(asked, Result.OK)]
+                return [self._posting(asked, Result.REFUSED, message=_TEST_TOO_SOON)]
+
+    def _open(self, asked: Asked) -> list[Posting]:
+        """Events that are open now, as they stand; nothing that is over."""
+        alerts = []
+        for row in self._outbox.open_events():
+            alert = decode(row.alert_json, Alert)
+            if not isinstance(alert, BadPayload):
+                alerts.append(self._stamp(alert, row))
+        parts = [alerts[at : at + ALERTS_A_PART] for at in range(0, len(alerts), ALERTS_A_PART)] or [[]]
+        return [
+            self._posting(asked, Result.OK, part=number, parts=len(parts), alerts=part)
+            for number, part in enumerate(parts, 1)
+        ]
+
+    def _resend(self, asked: Asked) -> list[Posting]:
+        request = asked.request
+        lane, first, last = request.lane, request.first_seq, request.last_seq
+        if lane is None or first is None or last is None or request.numbering is None or last < first:
+            return [self._posting(asked, Result.REFUSED, message=_RESEND_UNCLEAR)]
+        if request.numbering != self._outbox.numbering:
+            gone = last - first + 1  # that store is no more
+            return [self._posting(asked, Result.OK, gone=gone, message=_OTHER_NUMBERING)]
+        if last - first >= MOST_RESENT:
+            return [self._posting(asked, Result.REFUSED, message=_RESEND_TOO_MANY)]
+        asked_for = range(first, min(last, self._outbox.last_numbers()[lane]) + 1)
+        kept = self._outbox.numbered(lane, first, last)
+        rows = [row for row in map(self._outbox.row, kept) if row is not None]
+        resent = sum(self._again(row) for row in rows)
+        return [self._posting(asked, Result.OK, resent=resent, gone=len(asked_for) - len(kept))]
+
+    def _posting(
+        self,
+        asked: Asked,
+        result: Result,
+        *,
+        part: int = 1,
+        parts: int = 1,
+        alerts: Sequence[Alert] = (),
+        resent: int = 0,
+        gone: int = 0,
+        message: Text | None = None,
+    ) -> Posting:
+        response = Response(
+            schema=SCHEMA_VERSION,
+            site=self._topics.site,
+            gateway=self._topics.gateway,
+            receiver=asked.request.receiver,
+            transaction=asked.request.transaction,
+            result=result,
+            part=part,
+            parts=parts,
+            alerts=tuple(alerts),
+            resent=resent,
+            gone=gone,
+            message=message,
+        )
+        return Posting(self._topics.response(asked.command), encode(response))
+
+
+def key_of(row: OutboxRow) -> RowKey:
+    return RowKey(row.row_id, row.event_id, row.revision, row.phase, row.boot_id, row.monotonic_s)
+
+
+_OURS = (TopicKind.RECEIPT, TopicKind.REQUEST)
+_TEST_TOO_SOON = Text(
+    en="A test is under way or was sent a moment ago: ask again in ten seconds",
+    nl="Er loopt een test of er was er net een: vraag het over tien seconden opnieuw",
+)
+_RESEND_UNCLEAR = Text(
+    en="Say numbering, lane, first_seq and last_seq, the last not below the first",
+    nl="Noem numbering, lane, first_seq en last_seq, de laatste niet onder de eerste",
+)
+_RESEND_TOO_MANY = Text(
+    en=f"At most {MOST_RESENT} at once: ask in pieces",
+    nl=f"Hooguit {MOST_RESENT} tegelijk: vraag in delen",
+)
+_OTHER_NUMBERING = Text(
+    en="That outbox is no longer in use: what it held cannot be sent again",
+    nl="Die opslag is niet meer in gebruik: de inhoud kan niet opnieuw worden verzonden",
+)
+
+
+def _is_for(payload: object, topic: Topic) -> bool:
+    return (getattr(payload, "site", None), getattr(payload, "gateway", None)) == (topic.site, topic.gateway)

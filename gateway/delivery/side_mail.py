@@ -1,0 +1,146 @@
+"""What leaves beside the outbox: alerts that the disk did not take, and records. Owned by the publisher's
+thread.
+
+An alert that could not be stored is sent as soon as there is a path, before everything else, and forgotten
+once a broker has it: the same alert comes again as a row when the disk takes it. Records go when nothing else
+wants the line, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from gateway.contract.topics import TopicBuilder
+from gateway.contract.types import Alert
+from gateway.delivery.broker_link import AnswerTo, NotSent, Token
+from gateway.delivery.outbox_fault import OutboxError
+from gateway.delivery.path import Path
+from gateway.delivery.record_store import Record, RecordStore, StoredRecord
+from gateway.delivery.state_board import Rank
+
+MOST_UNSTORED = 4096
+MOST_UNSAVED = 512
+
+
+class UnstoredAlerts:
+    """In memory alone; bounded, the oldest go first and are counted."""
+
+    def __init__(self, topics: TopicBuilder, stamp: Callable[[Alert], bytes]) -> None:
+        self._topics = topics
+        self._stamp = stamp
+        self._waiting: deque[Alert] = deque()
+        self._flying: dict[Token, Alert] = {}
+        self.dropped = 0
+        self.published = 0
+
+    @property
+    def idle(self) -> bool:
+        return not (self._waiting or self._flying)
+
+    def take(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            if len(self._waiting) >= MOST_UNSTORED:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(alert)
+
+    def send(self, path: Path, room: int) -> None:
+        while self._waiting and room > len(self._flying):
+            alert = self._waiting[0]
+            answer_to = AnswerTo(self._topics.receipt, f"{alert.event_id}:{alert.revision}".encode())
+            token = path.publish_alert(self._topics.event(alert.event_class), self._stamp(alert), answer_to)
+            if token is NotSent.OFFLINE:
+                return
+            self._waiting.popleft()
+            if isinstance(token, Token):
+                self._flying[token] = alert
+                self.published += 1
+
+    def acknowledged(self, token: Token) -> bool:
+        """Whether it was for one of these."""
+        return self._flying.pop(token, None) is not None
+
+    def lost(self, path: str) -> None:
+        """What was in flight on this path goes again."""
+        for token in [token for token in self._flying if token.path == path]:
+            self._waiting.appendleft(self._flying.pop(token))
+
+
+class RecordMail:
+    """The record store's way out. fault: why the disk does not take records, None while it does."""
+
+    def __init__(self, store: RecordStore) -> None:
+        self._store = store
+        self._unsaved: list[Record] = []
+        self._flying: tuple[Token, StoredRecord] | None = None
+        self._maybe_more = True
+        self.fault: OutboxError | None = None
+        self.dropped = 0
+        self.published = 0
+
+    @property
+    def shed(self) -> int:
+        return self._store.shed + self.dropped
+
+    def keep(self, records: Iterable[Record]) -> None:
+        self._unsaved.extend(records)
+        if not self._unsaved:
+            return
+        try:
+            self._store.put(self._unsaved)
+        except OutboxError as problem:
+            self.fault = problem
+            self._thin_out()
+        else:
+            self.fault = None
+            self._unsaved.clear()
+            self._maybe_more = True
+
+    def send(self, path: Path, most_rank: Rank | None) -> None:
+        """One record, unless something more important waits on this path (most_rank)."""
+        if self._flying is not None or not self._maybe_more:
+            return
+        try:
+            stored = self._store.next()
+        except OutboxError as problem:
+            self.fault = problem
+            return
+        if stored is None:
+            self._maybe_more = False
+            return
+        if most_rank is not None and most_rank < stored.record.rank:
+            return
+        token = path.publish_record(stored.record.topic, stored.record.payload)
+        if isinstance(token, Token):
+            self._flying = (token, stored)
+            self.published += 1
+
+    def acknowledged(self, token: Token) -> bool:
+        """Whether it was for a record; what a broker refuses is gone as well, it would refuse it for ever."""
+        if self._flying is None or self._flying[0] != token:
+            return False
+        stored, self._flying = self._flying[1], None
+        try:
+            self._store.delete(stored.record_id)
+        except OutboxError as problem:
+            self.fault = problem
+        return True
+
+    def lost(self, path: str) -> None:
+        if self._flying is not None and self._flying[0].path == path:
+            self._flying = None
+
+    def count_hour(self, keep_hours: int) -> None:
+        try:
+            self._store.count_hour(keep_hours)
+        except OutboxError as problem:
+            self.fault = problem
+
+    def _thin_out(self) -> None:
+        """The least important and oldest go when too much waits for the disk."""
+        while len(self._unsaved) > MOST_UNSAVED:
+            worst = max(one.rank for one in self._unsaved)
+            at = next(index for index, one in enumerate(self._unsaved) if one.rank is worst)
+            del self._unsaved[at]
+            self.dropped += 1
