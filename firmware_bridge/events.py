@@ -61,7 +61,8 @@ class SensorReady:
 class FeatureFrame:
     """One spectral frame.
 
-    t_end_s: host-clock estimate of the end of its hop; received_s: when its bytes came.
+    t_end_s: host-clock estimate of the end of its hop; t_err_s: by how much that may be off; received_s: when
+    its bytes came.
     """
 
     serial: str
@@ -71,6 +72,7 @@ class FeatureFrame:
     features: Features
     t_end_s: float
     received_s: float
+    t_err_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,12 @@ from firmware_bridge.messages import (
     parse,
 )
 from firmware_bridge.session import LOST_REASONS, Action, Cause, Session
+from firmware_bridge.time_asker import TimeAsker
 
 SILENT_AFTER_S: Final = 2.0
 LOST_AFTER_S: Final = 3.0
 GARBLED_BYTES: Final = 32
 ASK_AGAIN_S: Final = 1.0
-TIME_EXCHANGE_S: Final = 5.0
 HOP_SLACK: Final = 64
 MOST_LATE_HOPS: Final = 64
 CONFIRM_HOPS: Final = 3
@@ -56,7 +56,6 @@ CONFIRM_HOPS: Final = 3
 MAX_FRAME_RATE_HZ: Final = 10.0
 
 _POINT_TO_POINT: Final = 0
-_MICROSECONDS: Final = 1_000_000
 
 _DETAILS: Final = {
     LinkState.CLOSED: "port closed",
@@ -121,10 +120,13 @@ def refusal(hello: Hello, layouts: Collection[int]) -> tuple[RefusedReason, str]
 class SensorLink:
     """Everything about one port but the port itself."""
 
-    def __init__(self, layouts: Collection[int] = (1,), *, gateway_epoch: int = 0) -> None:
-        """layouts: feature layouts that can be used; gateway_epoch: what our own frames say as boot epoch."""
+    def __init__(
+        self, layouts: Collection[int] = (1,), *, gateway_epoch: int = 0, baud: int | None = None
+    ) -> None:
+        """layouts: that can be used; gateway_epoch: of our own frames; baud: None where bytes take no time."""
         self._layouts = frozenset(layouts)
         self._gateway_epoch = gateway_epoch
+        self._baud = baud
         self._decoder = Decoder()
         self._sequence = SequenceLedger()
         self._session = Session()
@@ -143,8 +145,7 @@ class SensorLink:
         self._ask_hello = False
         self._asked_s = 0.0
         self._ask_time: TimeRequest | None = None
-        self._awaited_t1_us: int | None = None
-        self._exchanged_s = 0.0
+        self._time_asker = TimeAsker()
         self._sent = 0
 
     @property
@@ -213,10 +214,8 @@ class SensorLink:
             self._cause(Cause.NOISE_LASTS if noisy else Cause.SILENCE_LASTS, now_s, events)
         if self.state is LinkState.INTRODUCING and now_s - self._asked_s >= ASK_AGAIN_S:
             self._ask(now_s)
-        if self.state is LinkState.READY and now_s - self._exchanged_s >= TIME_EXCHANGE_S:
-            self._exchanged_s = now_s
-            self._awaited_t1_us = round(now_s * _MICROSECONDS)
-            self._ask_time = TimeRequest(self._awaited_t1_us)
+        if self.state is LinkState.READY and self._clock is not None:
+            self._ask_time = self._time_asker.question(now_s, self._clock.known_exchanges) or self._ask_time
         return events
 
     def outgoing(self) -> bytes:
@@ -284,10 +283,10 @@ class SensorLink:
                 events.append(HealthReceived(hello.serial, message, now_s))
             case CalibrationReport():
                 events.append(CalibrationReceived(hello.serial, message, frame.epoch, now_s))
-            case TimeReply() if message.t1_us == self._awaited_t1_us:
-                self._awaited_t1_us = None
-                t1_s = message.t1_us / _MICROSECONDS
-                clock.exchange(t1_s, message.t2_samples, message.t3_samples, now_s)
+            case TimeReply():
+                t1_s = self._time_asker.asked_s(message)
+                if t1_s is not None:
+                    clock.exchange(t1_s, message.t2_samples, message.t3_samples, now_s)
 
     def _on_features(
         self,
@@ -317,8 +316,8 @@ class SensorLink:
         self._hop_s = now_s
         self._odd_hops = 0
         self._counts.features += 1
-        end_s = clock.end_of_hop_s(hop, now_s)
-        events.append(FeatureFrame(serial, frame.epoch, frame.seq, hop, features, end_s, now_s))
+        end_s, epoch = clock.end_of_hop_s(hop, now_s), frame.epoch
+        events.append(FeatureFrame(serial, epoch, frame.seq, hop, features, end_s, now_s, clock.error_s))
 
     def _can_follow(self, missing: int, hop: int, now_s: float) -> bool:
         """Whether time allows so many missing hops; one absurd index must not deafen a sensor.
@@ -349,9 +348,9 @@ class SensorLink:
                 case Action.FORGET:
                     self._forget_sensor()
                 case Action.READY if hello is not None:
-                    self._clock = DeviceClock(hello.sample_rate_hz, hello.hop_samples)
+                    self._clock = DeviceClock(hello.sample_rate_hz, hello.hop_samples, self._baud)
                     self._ask_hello = False
-                    self._exchanged_s = now_s - TIME_EXCHANGE_S
+                    self._time_asker.begin(now_s)
                     events.append(SensorReady(hello, epoch, now_s))
                 case Action.REFUSE if hello is not None:
                     self._hello = hello
@@ -371,7 +370,7 @@ class SensorLink:
         self._hello = None
         self._clock = None
         self._last_hop = None
-        self._awaited_t1_us = None
+        self._time_asker.forget()
         self._ask_time = None
 
     def _ask(self, now_s: float) -> None:

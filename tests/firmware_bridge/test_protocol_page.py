@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from firmware_bridge import framing, ledger, link
+from firmware_bridge import framing, ledger, link, time_asker
 from firmware_bridge.framing import BadReason
 from firmware_bridge.messages import Message, MessageType, pack
 from tests.firmware_bridge import make_vectors
@@ -110,7 +110,7 @@ def test_cobs_example() -> None:
         ("8", f"{ledger.SequenceLedger.SLACK_FRAMES} + {ledger.SequenceLedger.MAX_RATE_HZ:.0f} per second"),
         ("8", f"one of the {ledger.SequenceLedger.WINDOW} latest"),
         ("8", f"has come for {ledger.SequenceLedger.SILENT_S:.0f} s"),
-        ("7", f"asks for the time every {link.TIME_EXCHANGE_S:.0f} s"),
+        ("7", f"asks for the time every {time_asker.TIME_EXCHANGE_S:.0f} s"),
         ("9", f"{link.LOST_AFTER_S:.0f} s without a good frame"),
         ("9", f"At least {link.GARBLED_BYTES} bytes within {link.SILENT_AFTER_S:.0f} s"),
         ("10", f"more than {link.MAX_FRAME_RATE_HZ:.0f} spectral frames a second"),

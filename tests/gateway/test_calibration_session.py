@@ -28,7 +28,7 @@ REPORT = CalibrationReport(
 
 def frame(hop_index: int, serial: str = "AS-1", laeq_cdb: int = -2_750) -> FeatureFrame:
     features = Features(hop_index, laeq_cdb, laeq_cdb, 0, 0, 0, 0, 0, 0, bytes(24))
-    return FeatureFrame(serial, 1, hop_index, hop_index, features, 0.0, 0.0)
+    return FeatureFrame(serial, 1, hop_index, hop_index, features, 0.0, 0.0, 0.0)
 
 
 def ready(serial: str = "AS-1") -> SensorReady:
