@@ -176,10 +176,15 @@ class Commitment:
                     if verdict.row_id is not None:
                         self._unmarked.append(verdict.row_id)
                 done.append(one)
-        finally:
-            self._mark()
-            for one in done:
-                self._owe(one.entry.alert, one.path)
+        except Exception:
+            self._confirm(done)
+            raise
+        self._confirm(done)
+
+    def _confirm(self, done: Sequence[Pending]) -> None:
+        self._mark()
+        for one in done:
+            self._owe(one.entry.alert, one.path)
 
     def _mark(self) -> None:
         if not self._unmarked:
