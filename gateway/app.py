@@ -137,7 +137,7 @@ class App:
 
     def _worker(self, url: str) -> PortWorker:
         baud = baud_of(url, self._loaded.values.port)
-        link = SensorLink((LAYOUT_ID,))
+        link = SensorLink((LAYOUT_ID,), baud=baud)
 
         def sink(port: str, event: StationEvent) -> None:
             if isinstance(event, HealthReceived):

@@ -49,11 +49,12 @@ class LiveSensor:
         self.meter = LevelMeter()
         self._stream_s = 0.0
         self._host_s: float | None = None
+        self._host_error_s = 0.0
 
     def hear(self, frame: FeatureFrame) -> Analysis:
         """One hop; the sensor's stream clock counts its own hops since boot."""
         self._stream_s = (frame.hop_index + 1) * HOP_S
-        self._host_s = frame.t_end_s
+        self._host_s, self._host_error_s = frame.t_end_s, frame.t_err_s
         analysis = self.pipeline.hear(codes_of(frame.features), self._stream_s)
         self.meter.hear(analysis)
         return analysis
@@ -70,11 +71,14 @@ class LiveSensor:
         self.context = replace(self.context, calibration_id=calibration_id)
 
     def stream_clock(self, clock: HostClock) -> StreamClock:
-        """Where stream time lies in UTC, by the newest hop and the host's clock as it stands now."""
+        """Where stream time lies in UTC, by the newest hop and the host's clock as it stands now.
+
+        The error holds both: how far UTC may be off, and how well the hop's end is known.
+        """
         host_s = clock.monotonic_s() if self._host_s is None else self._host_s
         quality = clock.quality()
         return StreamClock(
             zero_utc_s=clock.utc_at(host_s).timestamp() - self._stream_s,
             state=ClockState(quality.state),
-            error_ms=quality.error_ms,
+            error_ms=None if quality.error_ms is None else quality.error_ms + self._host_error_s * 1000.0,
         )

@@ -51,7 +51,7 @@ class PortListener:
             self._events.put((url, event))
 
         def worker(url: str) -> PortWorker:
-            link = SensorLink((LAYOUT_ID,))
+            link = SensorLink((LAYOUT_ID,), baud=port.baud)
 
             def sink(port_url: str, event: LinkEvent | PortChanged) -> None:
                 if isinstance(event, HealthReceived):

@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     words = _WORDS[args.lang]
     tape = Tape(_create(args), host_time.monotonic_s())
-    link = SensorLink((LAYOUT_ID,))
+    link = SensorLink((LAYOUT_ID,), baud=args.baud)
     reporter = _Reporter(args.lang, tape, link)
     worker = PortWorker(args.port, link, reporter.take, baud=args.baud, tap=tape.take)
     _say(words["start"].format(port=args.port, path=args.out))
