@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace as changed
+from typing import Any
 
 import pytest
 
@@ -151,7 +152,7 @@ def test_an_end_says_why_and_when_the_last_evidence_was() -> None:
 
 
 def test_an_orphan_is_ended_from_what_was_stored() -> None:
-    sent = with_published(FACTORY.alert(START, SENSOR, CLOCK), 1773528068.02, seq=41)
+    sent = sent_at(FACTORY.alert(START, SENSOR, CLOCK), 1773528068.02, seq=41)
     stored = decode(encode(sent), Alert)
     assert isinstance(stored, Alert)
     restarted = AlertFactory("harbour", "gw-renamed", "boot-2")
@@ -169,16 +170,31 @@ def test_an_orphan_is_ended_from_what_was_stored() -> None:
     assert decode(encode(end), Alert) == end
 
 
+def sent_at(alert: Alert, utc_s: float, seq: int | None, **told: Any) -> Alert:
+    given: dict[str, Any] = {"lane": Lane.LIVE, "numbering": "0" * 16, "historical": False, "age_s": 0.0}
+    return with_published(alert, utc_s, seq=seq, **(given | told))
+
+
 def test_the_moment_of_sending_is_put_in_at_the_end() -> None:
     alert = FACTORY.alert(START, SENSOR, CLOCK)
-    live = with_published(alert, 1773528068.0214, seq=7)
+    live = sent_at(alert, 1773528068.0214, seq=7, age_s=0.02149)
     assert (live.published_utc, live.seq, live.lane) == ("2026-03-14T22:41:08.021Z", 7, Lane.LIVE)
-    late = with_published(alert, 1773531668.0, seq=9, lane=Lane.HISTORICAL)
-    assert (late.lane, late.event_id, late.detected_utc) == (
-        Lane.HISTORICAL,
-        alert.event_id,
-        alert.detected_utc,
-    )
+    assert (live.numbering, live.historical, live.age_s, live.durable) == ("0" * 16, False, 0.021, True)
+    late = sent_at(alert, 1773531668.0, seq=9, lane=Lane.HISTORICAL, historical=True, age_s=None)
+    assert (late.lane, late.historical, late.age_s) == (Lane.HISTORICAL, True, None)
+    assert (late.event_id, late.detected_utc) == (alert.event_id, alert.detected_utc)
+    unstored = sent_at(alert, 1773528068.0, seq=None, numbering=None, durable=False)
+    assert (unstored.seq, unstored.durable) == (None, False)
+
+
+def test_a_path_test_starts_and_ends_at_once_and_is_never_real() -> None:
+    clock = clock_of(ClockState.SYNCED, 3.0)
+    start, end = FACTORY.path_test("one", 1773528068.0, clock)
+    assert [(one.revision, one.phase) for one in (start, end)] == [(0, Phase.START), (1, Phase.END)]
+    assert {one.status for one in (start, end)} == {Status.TEST}
+    assert start.event_id == end.event_id != FACTORY.path_test("two", 1773528068.0, clock)[0].event_id
+    assert FACTORY.topic(start) == "aggression/v1/harbour/gw-1/event/test"
+    assert decode(encode(start), Alert) == start
 
 
 def test_tests_and_exercises_are_marked() -> None:

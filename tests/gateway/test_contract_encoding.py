@@ -64,7 +64,7 @@ def test_open_codes_of_a_later_version_are_accepted_and_closed_ones_are_not() ->
     later = replace(ALERT, event_class="tyre_screech", end_reason="power_lost", phase=Phase.END)
     assert decode(encode(later), Alert) == later
     wire = encode(ALERT)
-    for old, new in ((b'"start"', b'"pause"'), (b'"medium"', b'"huge"'), (b'"1.0"', b'"2.0"')):
+    for old, new in ((b'"start"', b'"pause"'), (b'"medium"', b'"huge"'), (b'"1.1"', b'"2.0"')):
         assert isinstance(decode(wire.replace(old, new), Alert), BadPayload)
 
 
@@ -179,7 +179,7 @@ def test_every_code_has_its_words_in_both_languages() -> None:
         (MODE_WORDS, vocabulary.Mode),
         (CLOCK_WORDS, vocabulary.ClockState),
     ):
-        assert set(words) == {code.value for code in codes}
+        assert set(words) - {vocabulary.PATH_TEST} == {code.value for code in codes}
         assert all(english and dutch for english, dutch in words.values())
     assert class_word("scream", "nl") == "gil"
     assert class_word("tyre_screech", "nl") == "tyre_screech"

@@ -23,6 +23,12 @@ ROOM = Path(gateway.contract.__file__).parent
 PAGE = (ROOM / "README.md").read_text(encoding="utf-8")
 
 
+OPTIONAL = {
+    *("counters", "coverage", "delivery", "numbering", "age_s"),
+    *("lane", "first_seq", "last_seq", "resent"),  # of requests and responses; an alert must have a lane
+}
+
+
 def _validator(payload: Payload) -> Draft202012Validator:
     text = (SCHEMA_DIR / f"{schema_name(type(payload))}.json").read_text(encoding="utf-8")
     document = json.loads(text)
@@ -58,8 +64,14 @@ def test_real_payloads_match_their_schema(payload: Payload) -> None:
     validator.validate(wire)
     validator.validate({**wire, "x_later": 1})
     for field in wire:
-        if field not in ("counters", "coverage"):
+        if field not in OPTIONAL:
             assert list(validator.iter_errors({k: v for k, v in wire.items() if k != field})), field
+
+
+def test_an_alert_must_say_its_lane_and_number() -> None:
+    wire = json.loads(encode(ALERT))
+    for field in ("lane", "seq"):
+        assert list(_validator(ALERT).iter_errors({k: v for k, v in wire.items() if k != field}))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +111,16 @@ def test_the_page_shows_how_each_topic_is_delivered() -> None:
         TopicKind.SENSOR_HEALTH: "sensor/<sensor_id>/health",
         TopicKind.SENSOR_LEVEL: "sensor/<sensor_id>/level",
         TopicKind.EVENT: "event/<class>",
+        TopicKind.HEARTBEAT: "heartbeat",
+        TopicKind.RECEIPT: "receipt",
+        TopicKind.REQUEST: "request/<command>",
+        TopicKind.RESPONSE: "response/<command>",
+        TopicKind.RECORD_STATUS: "record/status",
+        TopicKind.RECORD_AVAILABILITY: "record/availability",
+        TopicKind.RECORD_COVERAGE: "record/coverage",
+        TopicKind.RECORD_LEVEL: "record/level",
     }
+    assert set(paths) == set(TopicKind)
     topics = PAGE[PAGE.index("## Topics") : PAGE.index("## What a receiver must do")]
     for kind, path in paths.items():
         (row,) = [line for line in topics.splitlines() if line.startswith(f"| `{path}` |")]

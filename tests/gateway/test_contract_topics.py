@@ -14,6 +14,7 @@ from gateway.contract.topics import (
     provisional_id,
     subscription,
 )
+from gateway.contract.vocabulary import Command
 
 TOPICS = TopicBuilder("harbour", "gw-1")
 ALL = {
@@ -25,6 +26,21 @@ ALL = {
     TOPICS.sensor_level("N_1"): Topic(TopicKind.SENSOR_LEVEL, "harbour", "gw-1", sensor_id="N_1"),
     TOPICS.sensor_health("N_1"): Topic(TopicKind.SENSOR_HEALTH, "harbour", "gw-1", sensor_id="N_1"),
     TOPICS.event("glass_break"): Topic(TopicKind.EVENT, "harbour", "gw-1", event_class="glass_break"),
+    TOPICS.heartbeat: Topic(TopicKind.HEARTBEAT, "harbour", "gw-1"),
+    TOPICS.receipt: Topic(TopicKind.RECEIPT, "harbour", "gw-1"),
+    TOPICS.request(Command.OPEN): Topic(TopicKind.REQUEST, "harbour", "gw-1", command=Command.OPEN),
+    TOPICS.response(Command.RESEND): Topic(TopicKind.RESPONSE, "harbour", "gw-1", command=Command.RESEND),
+    TOPICS.record("status"): Topic(TopicKind.RECORD_STATUS, "harbour", "gw-1"),
+    TOPICS.record("availability"): Topic(TopicKind.RECORD_AVAILABILITY, "harbour", "gw-1"),
+    TOPICS.record("coverage"): Topic(TopicKind.RECORD_COVERAGE, "harbour", "gw-1"),
+    TOPICS.record("level"): Topic(TopicKind.RECORD_LEVEL, "harbour", "gw-1"),
+}
+STATE = {
+    TopicKind.STATUS,
+    TopicKind.HEALTH,
+    TopicKind.SENSOR_AVAILABILITY,
+    TopicKind.SENSOR_LEVEL,
+    TopicKind.SENSOR_HEALTH,
 }
 
 
@@ -37,6 +53,14 @@ def test_topics_read_as_the_contract_says() -> None:
         f"{base}/sensor/N_1/level",
         f"{base}/sensor/N_1/health",
         f"{base}/event/glass_break",
+        f"{base}/heartbeat",
+        f"{base}/receipt",
+        f"{base}/request/open",
+        f"{base}/response/resend",
+        f"{base}/record/status",
+        f"{base}/record/availability",
+        f"{base}/record/coverage",
+        f"{base}/record/level",
     ]
 
 
@@ -48,8 +72,13 @@ def test_what_is_built_parses(text: str, topic: Topic) -> None:
 def test_state_is_retained_and_events_never_are() -> None:
     assert {topic.kind for topic in ALL.values()} == set(TopicKind) == set(DELIVERY)
     for topic in ALL.values():
-        assert topic.delivery.retained is (topic.kind is not TopicKind.EVENT)
-    assert DELIVERY[TopicKind.EVENT].qos == 1
+        assert topic.delivery.retained is (topic.kind in STATE)
+        assert topic.delivery.qos == (0 if topic.kind is TopicKind.SENSOR_LEVEL else 1)
+
+
+def test_a_record_of_something_else_cannot_be_named() -> None:
+    with pytest.raises(ValueError, match="one of status, availability, coverage, level"):
+        TOPICS.record("health")
 
 
 @pytest.mark.parametrize(

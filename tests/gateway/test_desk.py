@@ -14,9 +14,11 @@ from firmware_bridge.port_states import PortChanged, PortState
 from gateway.alerts import AlertFactory
 from gateway.announcements import GatewayIdentity
 from gateway.contract.encoding import decode, encode
-from gateway.contract.types import Alert
+from gateway.contract.examples import GATEWAY_HEALTH
+from gateway.contract.types import Alert, DeliveryHealth, Text
 from gateway.contract.vocabulary import Phase
-from gateway.delivery.outbox import Outbox
+from gateway.delivery.outbox import Outbox, OutboxRow
+from gateway.delivery.path_faults import PathFault
 from gateway.desk import Desk
 from tests.gateway.test_station import A, scenario
 from tests.support.alerts import alert
@@ -30,10 +32,22 @@ class Sink:
     """A publisher that keeps what it is given."""
 
     states: dict[str, bytes] = field(default_factory=dict)
+    records: list[tuple[str, bytes]] = field(default_factory=list)
+    unstored: list[Alert] = field(default_factory=list)
+    faults: tuple[PathFault, ...] = ()
+    health: DeliveryHealth | None = None
     woken: int = 0
 
     def put_state(self, topic: str, payload: bytes) -> bool:
         self.states[topic] = payload
+        return True
+
+    def put_record(self, topic: str, payload: bytes) -> bool:
+        self.records.append((topic, payload))
+        return True
+
+    def put_unstored(self, alert: Alert) -> bool:
+        self.unstored.append(alert)
         return True
 
     def wake(self) -> None:
@@ -72,13 +86,55 @@ def make_room(outbox: Outbox) -> None:
     outbox._connection.execute("PRAGMA max_page_count = 1000000")
 
 
+def committed(outbox: Outbox) -> list[OutboxRow]:
+    """Every row, in order of commit."""
+    rows = [outbox.row(key.row_id) for key in outbox.unnumbered(0, 1000)]
+    return [row for row in rows if row is not None]
+
+
 def test_an_alert_is_committed_and_the_publisher_woken(outbox: Outbox) -> None:
     sink = Sink()
     desk = desk_of(outbox, sink)
     desk.alert(alert(1))
     desk.alert(alert(1))  # the same revision again, as after a crash
-    assert [row.event_id for row in outbox.unsent(10)] == [alert(1).event_id]
+    assert [row.event_id for row in committed(outbox)] == [alert(1).event_id]
     assert (sink.woken, desk.alerts_committed) == (1, 1)
+    assert sink.unstored == []
+
+
+def test_a_row_keeps_the_instant_at_which_it_was_made(outbox: Outbox) -> None:
+    clock = WorldClock()
+    clock.now_s = 1234.5
+    desk_of(outbox, Sink(), clock).alert(alert(1))
+    (row,) = committed(outbox)
+    assert (row.boot_id, row.monotonic_s) == ("boot-2", 1234.5)
+    assert row.utc_offset_s + row.monotonic_s == pytest.approx(clock.utc().timestamp())
+
+
+def test_faults_and_state_of_the_path_stand_in_the_health(outbox: Outbox) -> None:
+    clock = WorldClock()
+    clock.now_s = 100.0
+    sink = Sink()
+    desk, station = desk_of(outbox, sink, clock), StationRig({}, clock=clock).station
+    desk.tick(station, 100.0)
+    sink.health = GATEWAY_HEALTH.delivery
+    silent = Text(en="no answer from desk", nl="geen antwoord van desk")
+    sink.faults = (PathFault("receiver_silent", "desk", 90.0, silent),)
+    desk.tick(station, 100.25)
+    health = sink.state("/health")
+    assert health["faults"] == [
+        {
+            "code": "receiver_silent",
+            "where": "desk",
+            "since_utc": "2026-03-14T22:01:30.000Z",
+            "message": {"en": "no answer from desk", "nl": "geen antwoord van desk"},
+        }
+    ]
+    assert health["delivery"]["receivers"][0]["receiver"] == "meldkamer"
+    sink.states.clear()
+    sink.faults = (PathFault("receiver_silent", "desk", 90.1, silent),)  # the same fault is no news
+    desk.tick(station, 100.5)
+    assert sink.states == {}
 
 
 def test_a_full_disk_keeps_alerts_in_order_and_says_so_until_there_is_room(outbox: Outbox) -> None:
@@ -89,16 +145,17 @@ def test_a_full_disk_keeps_alerts_in_order_and_says_so_until_there_is_room(outbo
     many = [alert(number) for number in range(60)]
     for one in many:
         desk.alert(one)
-    stored = len(outbox.unsent(1000))
+    stored = len(committed(outbox))
     assert stored < len(many)
     desk.tick(station, 1.0)
     health = sink.state("/health")
     assert [fault["code"] for fault in health["faults"]] == ["outbox_failed"]
     assert "full" in health["faults"][0]["message"]["en"]
     assert health["counters"]["alerts_waiting_for_disk"] == len(many) - stored
+    assert sink.unstored == many[stored:], "what is not stored leaves all the same, each once"
     make_room(outbox)
     desk.tick(station, 2.0)
-    assert [row.event_id for row in outbox.unsent(1000)] == [one.event_id for one in many]
+    assert [row.event_id for row in committed(outbox)] == [one.event_id for one in many]
     assert sink.state("/health")["faults"] == []
 
 
@@ -110,7 +167,7 @@ def test_orphans_of_a_crash_are_ended_once(outbox: Outbox) -> None:
     again = desk_of(outbox, Sink())
     assert again.close_orphans() == 1
     assert again.close_orphans() == 0
-    ended = decode(outbox.unsent(10)[-1].alert_json, Alert)
+    ended = decode(committed(outbox)[-1].alert_json, Alert)
     assert isinstance(ended, Alert)
     assert (ended.event_id, ended.revision, ended.end_reason) == (alert(1).event_id, 1, "gateway_restarted")
     assert ended.boot_id == "boot-2"
@@ -120,7 +177,7 @@ def test_an_unreadable_stored_alert_does_not_stop_the_start(outbox: Outbox) -> N
     outbox.commit(b"{}", "0" * 32, 0, "aggression/v1/harbour/gw-1/event/shout", "start")
     desk = desk_of(outbox, Sink())
     assert desk.close_orphans() == 1
-    assert len(outbox.unsent(10)) == 1
+    assert len(committed(outbox)) == 1
 
 
 def test_the_retained_states_keep_the_contract(outbox: Outbox) -> None:
@@ -134,12 +191,14 @@ def test_the_retained_states_keep_the_contract(outbox: Outbox) -> None:
     rig.clock.now_s += 31.0
     desk.tick(rig.station, rig.clock.monotonic_s())
     assert sink.state("/sensor/north/availability")["state"] == "online"
+    history = [json.loads(p)["state"] for t, p in sink.records if t.endswith("/record/availability")]
+    assert history[:2] == ["offline", "online"]
     assert sink.state("/sensor/north/health")["supply_mv"]
     assert sink.state("/sensor/north/level")["laeq_db"] == pytest.approx(90, abs=12)
     health = sink.state("/gw-1/health")
     assert health["counters"]["frames_dropped"] == 3
     assert 0.3 < health["coverage"] < 0.7  # 20 s heard of 51
-    assert outbox.unsent(10)
+    assert committed(outbox)
 
 
 def test_a_port_that_cannot_be_used_is_a_fault_until_it_can(outbox: Outbox) -> None:

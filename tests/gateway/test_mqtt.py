@@ -18,7 +18,9 @@ from gateway.delivery.backoff import Backoff, BackoffRule
 from gateway.delivery.broker_link import (
     NO_MATCHING_SUBSCRIBERS,
     Acknowledged,
+    AnswerTo,
     BrokerOptions,
+    Heard,
     LinkPhase,
     LinkState,
     NotSent,
@@ -44,17 +46,27 @@ class Running:
     """A started link and what it reported."""
 
     def __init__(self, chosen: BrokerOptions) -> None:
-        self.events: Collector[LinkState | Acknowledged] = Collector()
+        self.events: Collector[LinkState | Acknowledged | Heard] = Collector()
         self.link = MqttLink(chosen, self.events.add, self._fatal, Random(1))
         self.fatal: list[BaseException] = []
 
     def _fatal(self, _thread: str, problem: BaseException) -> None:
         self.fatal.append(problem)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> Token | NotSent:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        answer_to: AnswerTo | None = None,
+    ) -> Token | NotSent:
         """On the latest connection."""
         generation = max(item.generation for item in self.events.items if isinstance(item, LinkState))
-        return self.link.publish(topic, payload, qos=qos, retain=retain, generation=generation)
+        return self.link.publish(
+            topic, payload, qos=qos, retain=retain, generation=generation, answer_to=answer_to
+        )
 
     def wait_phase(self, phase: LinkPhase, times: int = 1) -> LinkState:
         items = self.events.wait_for(lambda items: len(states(items, phase)) >= times, phase.name)
@@ -137,7 +149,7 @@ def test_a_topic_with_a_wildcard_is_misuse(broker: MosquittoBroker) -> None:
 def test_the_will_is_published_when_we_vanish_and_not_after_a_goodbye(broker: MosquittoBroker) -> None:
     will = Will("w/status", b"offline")
     with Witness(broker.port, "w/#") as witness:
-        with running(options(broker.port, will=will)) as gateway:
+        with running(options(broker.port, will=will, will_delay_s=0)) as gateway:
             gateway.wait_phase(LinkPhase.CONNECTED)
             gateway.link.drop("the test pulls the plug")
             assert "pulls the plug" in gateway.wait_phase(LinkPhase.LOST).detail
@@ -148,6 +160,47 @@ def test_the_will_is_published_when_we_vanish_and_not_after_a_goodbye(broker: Mo
         assert [item.topic for item in seen] == ["w/status", "w/marker"]
     with Witness(broker.port, "w/status") as late:
         assert late.seen.first(lambda item: True).retained
+
+
+def test_a_connection_that_is_back_at_once_was_never_gone(broker: MosquittoBroker) -> None:
+    """The broker holds the will back for a while (MQTT 5), so that a short break does not flap."""
+    will = Will("delayed/status", b"offline")
+    with Witness(broker.port, "delayed/#") as witness:
+        with running(options(broker.port, will=will, will_delay_s=30)) as gateway:
+            gateway.wait_phase(LinkPhase.CONNECTED)
+            for times in range(2, 5):
+                gateway.link.drop("the test pulls the plug")
+                gateway.wait_phase(LinkPhase.CONNECTED, times=times)
+        witness.publish("delayed/marker", b"after the goodbye")
+        seen = witness.seen.wait_for(lambda items: items[-1].topic == "delayed/marker", "the marker")
+        assert [item.topic for item in seen] == ["delayed/marker"]
+
+
+def test_what_is_published_to_us_comes_in_and_only_that(broker: MosquittoBroker) -> None:
+    with (
+        Witness(broker.port) as witness,
+        running(options(broker.port, listen_to=("to/us", "ask/+"))) as gateway,
+    ):
+        assert gateway.wait_phase(LinkPhase.CONNECTED).hears
+        for topic in ("to/us", "to/others", "ask/open"):
+            witness.publish(topic, topic.encode())
+        heard = gateway.events.wait_for(lambda items: sum(isinstance(one, Heard) for one in items) == 2)
+        told = [one for one in heard if isinstance(one, Heard)]
+        assert [(one.topic, one.payload, one.retained) for one in told] == [
+            ("to/us", b"to/us", False),
+            ("ask/open", b"ask/open", False),
+        ]
+
+
+@pytest.mark.parametrize("mqtt5", [True, False])
+def test_both_versions_of_mqtt_are_served(broker: MosquittoBroker, mqtt5: bool) -> None:
+    chosen = options(broker.port, mqtt5=mqtt5, listen_to=("to/us",), will=Will("w/status", b"offline"))
+    with Witness(broker.port) as witness, running(chosen) as gateway:
+        gateway.wait_phase(LinkPhase.CONNECTED)
+        gateway.wait_acknowledged(gateway.publish("t", b"x", answer_to=AnswerTo("to/us", b"ev:0")))
+        witness.seen.first(lambda item: item.payload == b"x")
+        witness.publish("to/us", b"receipt")
+        gateway.events.first(lambda item: isinstance(item, Heard) and item.payload == b"receipt")
 
 
 def test_it_is_back_after_the_broker_was_killed() -> None:
@@ -367,7 +420,7 @@ def test_a_sink_that_breaks_is_reported_as_fatal() -> None:
 
     link = MqttLink(options(free_port()), broken, lambda *told: fatal.add(told))
     link.start()
-    assert fatal.first(lambda told: True)[0] == "paho"
+    assert fatal.first(lambda told: True)[0] == "paho:primary"
     link.stop()
 
 
