@@ -225,15 +225,9 @@ def test_the_same_alert_by_two_lines_is_shown_once(tmp_path: Path, gateway: Scri
 
 
 def test_what_rings(room: Room, gateway: ScriptedGateway) -> None:
-    for number, changes in enumerate(
-        (
-            {},
-            {"historical": True},
-            {"status": Status.TEST},
-            {"status": Status.EXERCISE},
-            {"lane": "historical"},
-        )
-    ):
+    old, backlog = {"historical": True}, {"lane": Lane.HISTORICAL}
+    test, exercise = {"status": Status.TEST}, {"status": Status.EXERCISE}
+    for number, changes in enumerate(({}, old, test, exercise, backlog)):
         room.post(gateway.event(gateway.add(alert(number, **changes))))
     assert [(one.rings, one.counts) for one in room.arrivals] == [
         (True, True),
@@ -601,12 +595,11 @@ def test_a_handler_that_fails_on_one_alert_does_not_stop_the_others_for_ever(
 
     restart()
     room.line()
+    batch = [gateway.event(row) for row in (gateway.add(alert(1)), poison, gateway.add(alert(2)))]
     with pytest.raises(ValueError, match="unlucky"):
-        room.post(
-            gateway.event(gateway.add(alert(1))), gateway.event(poison), gateway.event(gateway.add(alert(2)))
-        )
+        room.post(*batch)
     room.tell(gateway)
-    assert gateway.received == set()  # a line of its own tells: nothing was published any more
+    assert gateway.received == set()  # nothing was published any more
     for _ in range(3):
         with pytest.raises(ValueError, match="unlucky"):
             restart()
