@@ -17,7 +17,9 @@ from gateway.contract.types import (
     GatewayHealth,
     GatewayStatus,
     HourCoverage,
+    LevelReport,
     LinkQuality,
+    PeriodLevel,
     Place,
     SensorAvailability,
     SensorCoverage,
@@ -164,6 +166,24 @@ def coverage_report(
             HourCoverage(sensor_id=sensor_id, analysed_s=round(analysed_s, 3))
             for sensor_id, analysed_s in hour.analysed_s.items()
         ),
+    )
+
+
+def level_report(
+    identity: GatewayIdentity,
+    levels: tuple[PeriodLevel, ...],
+    start: datetime,
+    period_s: float,
+    quality: ClockQuality,
+) -> LevelReport:
+    return LevelReport(
+        schema=SCHEMA_VERSION,
+        site=identity.site,
+        gateway=identity.gateway,
+        start_utc=utc_text(start.timestamp()),
+        period_s=round(period_s, 3),
+        clock=clock_of(ClockState(quality.state), quality.error_ms),
+        sensors=levels,
     )
 
 

@@ -22,6 +22,7 @@ from gateway.announcements import (
     availability,
     coverage_report,
     gateway_health,
+    level_report,
     sensor_health,
     sensor_level,
 )
@@ -42,12 +43,14 @@ from gateway.contract.vocabulary import ClockState, EndReason, SensorState
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.outbox_fault import OutboxError
 from gateway.delivery.path_faults import PathFault
+from gateway.level_history import LevelHistory
 from gateway.station import RETIRED, Sighting, Station
 
 log = logging.getLogger(__name__)
 
 HEALTH_EVERY_S = 30.0
 LEVEL_EVERY_S = 10.0
+HISTORY_EVERY_S = 300.0
 MOST_WAITING = 10_000
 """Alerts that wait in memory for a disk that takes none; all of them were sent, the oldest are given up."""
 
@@ -91,6 +94,8 @@ class Desk:
         self._begun_s = clock.monotonic_s()
         self._health_due_s = self._begun_s
         self._level_due_s = self._begun_s + LEVEL_EVERY_S
+        self._history = LevelHistory()
+        self._history_from_s = self._begun_s
         self._waiting: deque[tuple[Alert, float]] = deque()
         self._storage_fault: Fault | None = None
         self._told_faults: frozenset[tuple[str, str]] = frozenset()
@@ -155,6 +160,8 @@ class Desk:
             self._level_due_s = now_s + LEVEL_EVERY_S
             station.follow_calibrations()
             self._tell_levels(station)
+            if now_s >= self._history_from_s + HISTORY_EVERY_S:
+                self._record_levels(now_s)
         for hour in station.book.finished_hours(self._clock):
             self._record("coverage", coverage_report(self._identity, hour, self._clock.quality()))
         faults = self._faults(station)
@@ -202,6 +209,16 @@ class Desk:
             if reading is not None and sighting is not None and reading[0] >= 1.0:
                 payload = sensor_level(self._identity, _identity_of(sighting), *reading, self._clock.utc())
                 self._tell(self._topics.sensor_level(sighting.sensor_id), payload)
+                self._history.add(sighting.sensor_id, *reading, calibrated=payload.calibrated)
+
+    def _record_levels(self, now_s: float) -> None:
+        start = self._clock.utc_at(self._history_from_s)
+        payload = level_report(
+            self._identity, self._history.take(), start, now_s - self._history_from_s, self._clock.quality()
+        )
+        self._history_from_s = now_s
+        if payload.sensors:
+            self._record("level", payload)
 
     def _tell_health(self, station: Station, faults: tuple[Fault, ...], now_s: float) -> None:
         payload = gateway_health(

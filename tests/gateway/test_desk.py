@@ -201,6 +201,20 @@ def test_the_retained_states_keep_the_contract(outbox: Outbox) -> None:
     assert committed(outbox)
 
 
+def test_levels_of_five_minutes_are_kept_for_a_time_without_a_path(outbox: Outbox) -> None:
+    sink, clock = Sink(), WorldClock()
+    desk = desk_of(outbox, sink, clock)
+    rig = StationRig({A: "north"}, outlets=desk, clock=clock)
+    rig.play(world_of(scenario()))
+    for at_s in (30.0, 290.0, 300.5, 330.0):
+        clock.now_s = at_s
+        desk.tick(rig.station, at_s)
+    (report,) = [json.loads(p) for t, p in sink.records if t.endswith("/record/level")]
+    assert report["period_s"] == 300.5
+    (level,) = report["sensors"]
+    assert (level["sensor_id"], level["laeq_db"]) == ("north", pytest.approx(90, abs=12))
+
+
 def test_a_port_that_cannot_be_used_is_a_fault_until_it_can(outbox: Outbox) -> None:
     sink = Sink()
     rig = StationRig({})
