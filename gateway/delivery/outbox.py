@@ -139,13 +139,18 @@ class Outbox:
         with named_errors(self.path):
             return {lane: self._last(self._connection, lane) for lane in Lane}
 
-    def lanes_in_use(self) -> dict[str, Lane]:
-        """Event id -> lane, of events with numbered rows that are not delivered yet."""
+    def lanes_in_use(self, event_ids: Iterable[str]) -> dict[str, Lane]:
+        """Event id -> lane, of those events that have numbered rows which are not delivered yet."""
+        found: dict[str, Lane] = {}
         with named_errors(self.path):
-            found = self._connection.execute(
-                "SELECT event_id, lane FROM alerts WHERE done = 0 AND lane IS NOT NULL"
-            )
-            return {event_id: Lane(lane) for event_id, lane in found}
+            for event_id in event_ids:
+                row = self._connection.execute(
+                    "SELECT lane FROM alerts WHERE event_id = ? AND done = 0 AND lane IS NOT NULL LIMIT 1",
+                    (event_id,),
+                ).fetchone()
+                if row is not None:
+                    found[event_id] = Lane(row[0])
+        return found
 
     def undelivered(self, lane: Lane, after_id: int, limit: int) -> list[RowKey]:
         """Rows of a lane that not everybody has yet, in order, with ids above after_id."""

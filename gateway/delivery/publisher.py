@@ -129,7 +129,11 @@ class Publisher:
             "records_refused_here": self._mailbox.records_refused,
             "unstored_dropped": self._mailbox.unstored_dropped,
         }
-        paths = {"broker_connections": sum(path.counts.connections for path in self._paths)}
+        paths = {
+            "broker_connections": sum(path.counts.connections for path in self._paths),
+            "states_published": sum(path.counts.states_published for path in self._paths),
+            "states_refused": sum(path.counts.states_refused for path in self._paths),
+        }
         return {**self._counts.as_dict(), **paths, **{key: n for key, n in mailbox.items() if n}}
 
     def stop(self, drain_s: float = 3.0) -> bool:

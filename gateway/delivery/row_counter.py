@@ -36,7 +36,7 @@ class RowCounter:
             lanes = choose_lanes(
                 rows,
                 open_events=self._outbox.open_event_ids(),
-                in_use=self._outbox.lanes_in_use() if self._window.backlog else {},
+                in_use=self._outbox.lanes_in_use({row.event_id for row in rows}),
                 age_s=self._stamper.age_s,
                 historical_after_s=self._stamper.historical_after_s,
             )

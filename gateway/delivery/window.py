@@ -32,6 +32,7 @@ MOST_HELD = 1000
 MOST_UNMARKED = 1000
 MOST_IN_PLAY = 20_000
 MOST_AGAIN = 2000
+JUST_SENT_S = 2.0
 
 
 class Outcome(Enum):
@@ -239,9 +240,12 @@ class DeliveryWindow:
             self._due.append(Candidate(row.row, row.lane, row.attempt + 1))
 
     def all_due(self, now_s: float) -> None:
-        """A receiver is back: what it has not told of goes again now, not when its time has come."""
+        """A receiver is back: what it has not told of goes again now, not when its time has come.
+
+        What was sent a moment ago is left alone: its receipt is on the way.
+        """
         for one in self._in_play.values():
-            if one.due_s is not None:
+            if one.due_s is not None and now_s - one.sent_s > JUST_SENT_S:
                 one.due_s = now_s
 
     def start_over(self) -> None:
@@ -256,11 +260,6 @@ class DeliveryWindow:
     def limit(self, receive_maximum: int) -> None:
         """What the broker allows in flight on this connection."""
         self._receive_maximum = max(1, receive_maximum)
-
-    @property
-    def backlog(self) -> bool:
-        """There are rows that were read or sent and are not delivered."""
-        return bool(self._in_play) or any(self._waiting.values()) or bool(self._held)
 
     def flies_on(self, path: str) -> bool:
         """A row is in flight on this path."""
