@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from gateway.clock import HostClock
 from gateway.contract.encoding import encode
 from gateway.contract.examples import ALERT
 from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Alert
 from gateway.contract.vocabulary import Phase
 from gateway.delivery.outbox import Outbox
+from gateway.time_labels import StoredInstant
 
 TOPICS = TopicBuilder("harbour", "gw-1")
+UNKNOWN_BOOT = StoredInstant("", 0.0, 0.0)
 
 
 def alert(event: int, revision: int = 0, phase: Phase = Phase.START, **changes: object) -> Alert:
@@ -27,5 +30,16 @@ def story(number: int, revisions: int = 4) -> Alert:
     return alert(event, revision, Phase.START if revision == 0 else last)
 
 
-def commit(outbox: Outbox, one: Alert) -> int | None:
-    return outbox.commit(encode(one), one.event_id, one.revision, TOPICS.event(one.event_class), one.phase)
+def commit(outbox: Outbox, one: Alert, made: StoredInstant | HostClock = UNKNOWN_BOOT) -> int | None:
+    """Store it as the gateway does. made: when, on which boot's clock; a clock means now."""
+    at = made.instant() if isinstance(made, HostClock) else made
+    return outbox.commit(
+        encode(one),
+        one.event_id,
+        one.revision,
+        TOPICS.event(one.event_class),
+        one.phase.value,
+        boot_id=at.boot_id,
+        monotonic_s=at.monotonic_s,
+        utc_offset_s=at.utc_offset_s,
+    )
