@@ -51,8 +51,8 @@ class StoredInstant:
 class BootOffset:
     """UTC minus monotonic of one boot, in seconds, as best known. error_ms: None if nobody knows.
 
-    since_s: monotonic instant of that boot from which this holds, None if that was not kept: what was made
-    after it was labelled with it, or with what is still to be slewed in UTC and monotonic time alike.
+    since_s: monotonic instant of that boot from which this holds, None if that was not kept. What was made
+    after it was labelled with it; if its label is worse, then because the clock was lost again.
     """
 
     boot_id: str
@@ -86,12 +86,12 @@ def relabelled(
     `published_utc` is not a stored time and stays as it is.
     """
     known = now if stored.boot_id == now.boot_id else boots.get(stored.boot_id)
-    if known is None or not isfinite(known.offset_s) or _RANK[known.state] < _RANK[alert.clock.state]:
+    if known is None or not isfinite(known.offset_s) or _made_since(stored, known):
+        return alert
+    if _RANK[known.state] < _RANK[alert.clock.state]:
         return alert
     moved_ms = _moved_ms(stored.utc_offset_s, known.offset_s)
-    if known.state is alert.clock.state and (
-        moved_ms is None or known.state is ClockState.HOLDOVER or _made_since(stored, known)
-    ):
+    if known.state is alert.clock.state and (moved_ms is None or known.state is ClockState.HOLDOVER):
         return alert
     quality = clock_of(known.state, _error_ms(known, stored, alert.clock))
     if moved_ms is None:
@@ -103,7 +103,7 @@ def relabelled(
 
 
 def _made_since(stored: StoredInstant, known: BootOffset) -> bool:
-    return known.since_s is not None and stored.monotonic_s >= known.since_s
+    return known.since_s is not None and stored.monotonic_s > known.since_s
 
 
 def _moved_ms(from_s: float, to_s: float) -> int | None:

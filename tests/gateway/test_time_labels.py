@@ -148,6 +148,20 @@ def test_what_was_made_since_an_offset_held_is_not_moved_by_what_was_slewed_mean
     assert relabelled(since, since_stored, known, {}) is since
 
 
+def test_a_label_made_in_holdover_is_no_better_for_the_sync_before_it() -> None:
+    """Of an earlier boot, of which only the sync at 50 s was kept: it was lost at some time after."""
+    one, stored = made(7000.0, 0.0, state=HOLDOVER, boot=EARLIER, error_ms=600)
+    known = BootOffset(EARLIER, TRUE_OFFSET_S, SYNCED, 8.0, 50.0)
+    assert relabelled(one, stored, BootOffset(BOOT, TRUE_OFFSET_S, SYNCED, 1.0, 0.0), {EARLIER: known}) is one
+
+
+def test_a_label_made_in_holdover_is_as_good_as_the_sync_after_it_and_the_way_there() -> None:
+    one, stored = made(7000.0, 0.0, state=HOLDOVER, error_ms=600)
+    out = relabelled(one, stored, found(8000.0), {})
+    assert out.clock == Clock(state=SYNCED, error_ms=113)
+    assert out.detected_utc == one.detected_utc
+
+
 def test_a_clock_set_by_hand_moves_what_was_no_better() -> None:
     one, stored = made(60.0, -14 * DAY_S)
     moved = relabelled(one, stored, found(state=UNSYNCED, error_ms=None), {})
