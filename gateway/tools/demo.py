@@ -1,8 +1,8 @@
 """`agw demo`: the whole route on this machine, without hardware.
 
 An embedded broker, simulated sensors on pseudo-terminals fed with captures of really recorded sound, the
-gateway as it runs in the field, and the control room's tail of alerts. Nothing outside this machine is
-reached, and everything it makes lies in one temporary folder.
+gateway as it runs in the field, and the control room's tail of alerts, which says of each alert that it has it.
+Nothing outside this machine is reached, and everything it makes lies in one temporary folder.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from control_room.watcher import ReceiveAs, Watcher
 from firmware_bridge.simulator.pty_port import PtyPorts
 from firmware_bridge.simulator.scenario import Scenario
 from gateway.app import App, follow_log_to_stderr
@@ -22,10 +23,10 @@ from gateway.exit_codes import ExitCode
 from gateway.settings.load import parse_settings
 from gateway.tools.simulate import load_library, load_scenario, make_world
 from gateway.tools.until_stopped import until_stopped
-from gateway.tools.watch import Watcher
 
 _BEFORE_THE_END_S = 1.0
 _LOOK_S = 0.2
+_RECEIVER = "demo-desk"
 
 _TEXTS = {
     "en": {
@@ -72,7 +73,13 @@ def run(args: argparse.Namespace) -> int:
         ports = PtyPorts(make_world(scenario, load_library()), Path(folder))
         text = _settings(scenario, broker.port, Path(folder))
         app = App(parse_settings(text, Path(folder) / "gateway.toml"))
-        watcher = Watcher(broker.url, args.lang, sys.stdout, as_json=args.json)
+        watcher = Watcher(
+            broker.url,
+            args.lang,
+            sys.stdout,
+            as_json=args.json,
+            receive_as=ReceiveAs(_RECEIVER, Path(folder) / "received.db"),
+        )
         watcher.start()
         try:
             app.start()
@@ -127,7 +134,7 @@ def _settings(scenario: Scenario, broker_port: int, folder: Path) -> str:
     return (
         f'[gateway]\nsite = "demo"\nid = "gw-demo"\nstatus = "Exercise"\ndata_dir = "{folder}/data"\n'
         f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\nkeep_alive_s = 10\n'
-        f'[delivery]\nconfirm = "puback"\n{sensors}'
+        f'[delivery]\nreceivers = ["{_RECEIVER}"]\ntest_alert_every_h = 0\n{sensors}'
     )
 
 
