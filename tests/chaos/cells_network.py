@@ -129,7 +129,7 @@ def _cut(who: str, way: Way) -> Act:
 
 
 _CUT = {
-    (True, Way.UP): ((Kind.PUBLISH, "event"), (Kind.PUBLISH, "health"), (Kind.PUBLISH, "heartbeat")),
+    (True, Way.UP): ((Kind.PUBLISH, "event"), (Kind.PUBLISH, "heartbeat")),
     (True, Way.DOWN): ((Kind.PUBACK, "event"), (Kind.PUBLISH, "receipt")),
     (False, Way.UP): ((Kind.PUBLISH, "receipt"), (Kind.PUBACK, "event")),
     (False, Way.DOWN): ((Kind.PUBLISH, "event"), (Kind.PUBACK, "receipt")),

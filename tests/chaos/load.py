@@ -73,7 +73,7 @@ _BED = Sound("bed", "ambience", (flat(BED_DB - FULL_SCALE_DB),), FULL_SCALE_DB)
 class Load:
     """A world without end. heard: everything that sounded so far; epoch: boot epoch of every sensor."""
 
-    def __init__(self, seed: int, serials: Sequence[str], epoch: int, *, mean_gap_s: float = 1.2) -> None:
+    def __init__(self, seed: int, serials: Sequence[str], epoch: int, *, mean_gap_s: float = 0.8) -> None:
         self._mean_gap_s = mean_gap_s
         self._random = Random(f"{seed}/crowds")
         self._places = {serial: _place(serial, seed, epoch) for serial in serials}
