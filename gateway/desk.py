@@ -45,6 +45,7 @@ from gateway.delivery.outbox_fault import OutboxError
 from gateway.delivery.path_faults import PathFault
 from gateway.level_history import LevelHistory
 from gateway.station import RETIRED, Sighting, Station
+from gateway.time_labels import StoredInstant, relabelled
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class Desk:
         self._level_due_s = self._begun_s + LEVEL_EVERY_S
         self._history = LevelHistory()
         self._history_from_s = self._begun_s
-        self._waiting: deque[tuple[Alert, float]] = deque()
+        self._waiting: deque[tuple[Alert, StoredInstant]] = deque()
         self._storage_fault: Fault | None = None
         self._told_faults: frozenset[tuple[str, str]] = frozenset()
         self.alerts_committed = 0
@@ -110,10 +111,12 @@ class Desk:
             if isinstance(alert, BadPayload):
                 log.error("stored alert %d cannot be read (%s); it stays as it is", row.row_id, alert.reason)
                 continue
+            made = StoredInstant(row.boot_id, row.monotonic_s, row.utc_offset_s)
+            known = self._clock.known()
             quality = self._clock.quality()
             self.alert(
                 self._factory.orphan_end(
-                    alert,
+                    relabelled(alert, made, known, self._outbox.boots()),
                     EndReason.GATEWAY_RESTARTED,
                     self._clock.utc().timestamp(),
                     clock_of(ClockState(quality.state), quality.error_ms),
@@ -122,7 +125,7 @@ class Desk:
         return len(orphans)
 
     def alert(self, alert: Alert) -> None:
-        self._waiting.append((alert, self._clock.monotonic_s()))
+        self._waiting.append((alert, self._clock.instant()))
         self._store()
         if self._waiting:
             self._sink.put_unstored(alert)
@@ -173,9 +176,9 @@ class Desk:
 
     def _store(self) -> None:
         while self._waiting:
-            alert, made_s = self._waiting[0]
+            alert, made = self._waiting[0]
             try:
-                self._commit(alert, made_s)
+                self._commit(alert, made)
             except OutboxError as problem:
                 if self._storage_fault is None:
                     log.error("alert %s cannot be stored: %s", alert.event_id, problem)
@@ -186,17 +189,17 @@ class Desk:
             log.warning("the outbox takes alerts again")
             self._storage_fault = None
 
-    def _commit(self, alert: Alert, made_s: float) -> None:
-        """made_s: monotonic, when the alert was made; its times were made with the clock as it stood then."""
+    def _commit(self, alert: Alert, made: StoredInstant) -> None:
+        """made: when the alert was made, and the clock that its times were made with."""
         row_id = self._outbox.commit(
             encode(alert),
             alert.event_id,
             alert.revision,
             self._factory.topic(alert),
             alert.phase.value,
-            boot_id=self._identity.boot_id,
-            monotonic_s=made_s,
-            utc_offset_s=self._clock.utc_at(made_s).timestamp() - made_s,
+            boot_id=made.boot_id,
+            monotonic_s=made.monotonic_s,
+            utc_offset_s=made.utc_offset_s,
         )
         if row_id is not None:
             self.alerts_committed += 1

@@ -31,7 +31,8 @@ class StoredCalibrations:
     def current(self, serial: str, full_scale_db: float) -> AppliedCalibration:
         """full_scale_db: the scale that the sensor states now; a record made on another does not count."""
         try:
-            record = self._store.current(serial, self._clock.utc(), full_scale_db=full_scale_db)
+            at_utc = None if self._clock.quality().state == "unsynced" else self._clock.utc()
+            record = self._store.current(serial, at_utc, full_scale_db=full_scale_db)
         except GatewayError as problem:
             if str(problem) != self._problem:
                 log.error("%s; sensors count as uncalibrated", problem)

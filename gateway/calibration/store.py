@@ -54,17 +54,20 @@ class CalibrationStore:
         return self._read().damaged
 
     def current(
-        self, sensor_serial: str, at_utc: datetime, *, full_scale_db: float | None = None
+        self, sensor_serial: str, at_utc: datetime | None, *, full_scale_db: float | None = None
     ) -> Calibration | None:
         """The calibration of a sensor in force at an instant; None is an uncalibrated sensor.
 
+        at_utc: None when no clock can be trusted: then the record written last counts, as a gateway that
+        starts in 1970 has not forgotten its calibration.
+
         full_scale_db: what the sensor states now; a calibration found on another scale does not count.
         """
-        at_s = at_utc.timestamp()
+        own = [record for record in self.records() if record.sensor_serial == sensor_serial]
         begun = [
-            (utc_seconds(record.valid_from_utc), index, record)
-            for index, record in enumerate(self.records())
-            if record.sensor_serial == sensor_serial and utc_seconds(record.valid_from_utc) <= at_s
+            (0.0 if at_utc is None else utc_seconds(record.valid_from_utc), index, record)
+            for index, record in enumerate(own)
+            if at_utc is None or utc_seconds(record.valid_from_utc) <= at_utc.timestamp()
         ]
         if not begun:
             return None

@@ -44,6 +44,7 @@ from gateway.time_labels import worth_keeping
 
 FETCH_ROWS = 256
 HOUR_S = 3600.0
+CLOCK_EVERY_S = 5.0
 
 TestAlerts = Callable[[], Sequence[Alert]]
 """The revisions of one new test alert, in order."""
@@ -125,6 +126,7 @@ class Courier:
         self._beats = count()
         self._prune_at_s = now_s
         self._hour_at_s = now_s + HOUR_S
+        self._clock_at_s = now_s
         self._down_since_s = dict.fromkeys(self._paths, now_s)
         self._disk_failed_s = now_s
         self._disk_fault: tuple[OutboxError, float] | None = None
@@ -305,7 +307,7 @@ class Courier:
 
     def _begin_test(self, now_s: float) -> None:
         alerts = self._test_alerts()
-        utc = self._clock.utc().timestamp()
+        made = self._clock.instant()
         if not alerts:
             return
         with self._disk(now_s):
@@ -316,11 +318,11 @@ class Courier:
                     alert.revision,
                     self._topics.event(alert.event_class),
                     alert.phase.value,
-                    boot_id=self._stamper.boot_id,
-                    monotonic_s=now_s,
-                    utc_offset_s=utc - now_s,
+                    boot_id=made.boot_id,
+                    monotonic_s=made.monotonic_s,
+                    utc_offset_s=made.utc_offset_s,
                 )
-        self._tests.begun(alerts[0].event_id, len(alerts), utc_text(utc), now_s)
+        self._tests.begun(alerts[0].event_id, len(alerts), alerts[0].detected_utc, now_s)
 
     def _beat(self) -> bytes:
         quality = self._clock.quality()
@@ -364,6 +366,9 @@ class Courier:
             self._window.marked(delivered)
 
     def _tidy(self, now_s: float) -> None:
+        if now_s >= self._clock_at_s:
+            self._clock_at_s = now_s + CLOCK_EVERY_S
+            self.remember_clock(now_s)
         if self.last_round or now_s < self._prune_at_s:
             return
         self._prune_at_s = now_s + self._rules.prune_every_s
@@ -375,8 +380,12 @@ class Courier:
                 self._outbox.count_hour()
                 self._records.count_hour(self._rules.keep_hours)
             self._outbox.prune(self._rules.keep_hours, self._rules.keep_rows)
-            known = self._clock.known()
-            if worth_keeping(self._boots.get(known.boot_id), known):
+
+    def remember_clock(self, now_s: float) -> None:
+        """Keep how UTC lies to this boot's clock, for what will still wait after a restart."""
+        known = self._clock.known()
+        if worth_keeping(self._boots.get(known.boot_id), known):
+            with self._disk(now_s):
                 self._outbox.remember_boot(known)
                 self._boots[known.boot_id] = known
 

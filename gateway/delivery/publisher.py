@@ -169,6 +169,7 @@ class Publisher:
                 try:
                     while not self._may_stop():
                         self._round(self._courier)
+                    self._courier.remember_clock(self._clock.monotonic_s())
                 finally:
                     for path in self._paths:
                         path.link.stop()

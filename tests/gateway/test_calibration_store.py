@@ -92,6 +92,16 @@ def test_of_two_with_one_instant_the_later_written_counts(store: CalibrationStor
     assert current.after_db == 2.0
 
 
+def test_without_a_clock_to_trust_the_record_written_last_counts(store: CalibrationStore) -> None:
+    """A clock years ahead when one was written, and one in 1970 now, must not uncalibrate a sensor."""
+    store.append(record(after_db=1.0, valid_from=NOON + timedelta(days=3650)))
+    store.append(record(after_db=2.0, suffix="-later"))
+    current = store.current("AS-1", None)
+    assert current is not None
+    assert current.after_db == 2.0
+    assert store.current("AS-2", None) is None
+
+
 def test_a_reader_sees_what_another_process_appends(store: CalibrationStore, tmp_path: Path) -> None:
     reader = CalibrationStore(tmp_path)
     assert reader.current("AS-1", NOON) is None
