@@ -19,7 +19,7 @@ class RowCounter:
         self._window = window
         self._stamper = stamper
         self._done_to = 0
-        self._leaving_without: set[int] = set()
+        self._without_number = False
         self.last = outbox.last_numbers()
 
     @property
@@ -30,7 +30,8 @@ class RowCounter:
     def give_numbers(self) -> None:
         """Number all rows that have no number yet. Raises OutboxError when the disk does not take it.
 
-        Then they leave all the same, without a number, and get one when the disk takes it.
+        Then they leave all the same, without a number, and get one when the disk takes it. They are offered
+        anew with each try, as the window may have been emptied since.
         """
         while rows := self._outbox.unnumbered(self._done_to, NUMBER_ROWS):
             lanes = choose_lanes(
@@ -43,10 +44,11 @@ class RowCounter:
             try:
                 self._outbox.give_numbers(lanes)
             except OutboxError:
-                fresh = [row for row in rows if row.row_id not in self._leaving_without]
-                self._leaving_without.update(row.row_id for row in fresh)
-                self._window.add_unnumbered(fresh)
+                self._without_number = True
+                self._window.add_unnumbered(rows)
                 raise
             self.last = self._outbox.last_numbers()
             self._done_to = rows[-1].row_id
-            self._leaving_without.clear()
+            if self._without_number:
+                self._without_number = False
+                self._window.read_again()

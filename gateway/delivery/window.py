@@ -99,6 +99,7 @@ class DeliveryWindow:
         self._again: deque[Candidate] = deque()
         self._due: deque[Candidate] = deque()
         self._in_play: dict[int, _InPlay] = {}
+        self._playing: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self._ids: dict[tuple[str, int], int] = {}
         self._tokens: dict[Token, Candidate] = {}
         self._held: dict[str, _Held] = {}
@@ -111,8 +112,8 @@ class DeliveryWindow:
 
     @property
     def idle(self) -> bool:
-        """Nothing in flight, in play, read and waiting, or to be marked."""
-        waiting = any(self._waiting.values()) or self._again or self._due
+        """Nothing in flight, in play, read and waiting, held back, or to be marked."""
+        waiting = any(self._waiting.values()) or self._again or self._due or self._held_back
         return not (self._tokens or self._in_play or waiting or self._unmarked)
 
     def wants_rows(self, lane: Lane) -> bool:
@@ -127,8 +128,13 @@ class DeliveryWindow:
                 self._waiting[lane].append(row)
 
     def add_unnumbered(self, rows: Sequence[RowKey]) -> None:
-        """Rows that could not be numbered (a full disk) but leave all the same; no lane will give them."""
-        self._waiting[Lane.LIVE].extend(row for row in rows if row.row_id not in self._in_play)
+        """Rows that could not be numbered (a full disk) but leave all the same; no lane will give them.
+
+        They may be offered again and again. Once they have numbers, read_again() has the lanes give them.
+        """
+        waiting = self._waiting[Lane.LIVE]
+        known = {row.row_id for row in waiting} | self._in_play.keys() | self._unmarked
+        waiting.extend(row for row in rows if row.row_id not in known)
 
     def ask_again(self, lane: Lane, rows: Iterable[RowKey]) -> int:
         """A receiver misses these rows:
@@ -148,16 +154,16 @@ class DeliveryWindow:
 
         What was not received goes before a newer revision of its event, else after the live rows.
         """
-        self._due = deque(one for one in self._due if one.row.row_id in self._in_play)
+        while self._due and self._due[0].row.row_id not in self._in_play:
+            self._due.popleft()
         flying = {candidate.row.event_id for candidate in self._tokens.values()}
-        late = {candidate.row.event_id: candidate for candidate in reversed(self._due)}
-        live = self._head(Lane.LIVE, flying, late)
+        live = self._head(Lane.LIVE, flying)
         if live is not None:
             return live
         for queue in (self._due, self._again):
-            if queue and self._has_room and queue[0].row.event_id not in flying:
+            if queue and self._may_fly and queue[0].row.event_id not in flying:
                 return queue.popleft()
-        return self._head(Lane.HISTORICAL, flying, late)
+        return self._head(Lane.HISTORICAL, flying)
 
     def sent(self, token: Token, candidate: Candidate, now_s: float) -> None:
         self._tokens[token] = candidate
@@ -168,6 +174,7 @@ class DeliveryWindow:
             known.candidate = candidate if not candidate.asked else known.candidate
         elif not candidate.asked:
             self._in_play[row_id] = _InPlay(candidate, now_s, now_s)
+            self._playing[candidate.lane] += 1
             self._ids[candidate.row.event_id, candidate.row.revision] = row_id
 
     def forget(self, candidate: Candidate) -> None:
@@ -193,9 +200,9 @@ class DeliveryWindow:
             return Outcome.REFUSED, candidate
         self._held.pop(candidate.row.event_id, None)
         playing = self._in_play.get(candidate.row.row_id)
-        if playing is not None and not candidate.asked:
+        if playing is not None:
             if self._rules.receivers:
-                playing.due_s = playing.sent_s + self._retry_s(candidate.attempt)
+                playing.due_s = playing.sent_s + self._retry_s(playing.candidate.attempt)
                 playing.acknowledged_s = now_s
             else:
                 self._delivered(candidate.row)
@@ -230,7 +237,7 @@ class DeliveryWindow:
         for event in held:
             event.until_s = None
         if held:
-            self._read_again()
+            self.read_again()
         late = [one for one in self._in_play.values() if one.due_s is not None and one.due_s <= now_s]
         for one in sorted(
             late, key=lambda one: (one.candidate.lane is not Lane.LIVE, one.candidate.row.row_id)
@@ -252,10 +259,17 @@ class DeliveryWindow:
         """Everything undelivered goes again, what was held too: another broker may judge otherwise."""
         self._tokens.clear()
         self._in_play.clear()
+        self._playing = dict.fromkeys(Lane, 0)
         self._ids.clear()
         self._due.clear()
         self._held.clear()
-        self._read_again()
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Have the outbox give what is not delivered and not in play from the first row on."""
+        for lane in Lane:
+            self._waiting[lane].clear()
+            self.after_id[lane] = 0
 
     def limit(self, receive_maximum: int) -> None:
         """What the broker allows in flight on this connection."""
@@ -302,16 +316,17 @@ class DeliveryWindow:
         late = (one.due_s for one in self._in_play.values())
         return min((due_s for due_s in (*held, *late) if due_s is not None), default=None)
 
-    def _head(self, lane: Lane, flying: set[str], late: dict[str, Candidate]) -> Candidate | None:
+    def _head(self, lane: Lane, flying: set[str]) -> Candidate | None:
         """The first row of a lane that may go, or an earlier revision of its event that was not received."""
         waiting = self._waiting[lane]
         while waiting and self._may_send(lane):
             row = waiting[0]
             if row.event_id in flying:
                 return None
-            if row.event_id in late:
-                self._due.remove(late[row.event_id])
-                return late[row.event_id]
+            late = self._late(row.event_id)
+            if late is not None:
+                self._due.remove(late)
+                return late
             waiting.popleft()
             held = self._held.get(row.event_id)
             if held is None or held.until_s is None:
@@ -319,24 +334,42 @@ class DeliveryWindow:
             # Not lost: release_due() has the outbox read again.
         return None
 
+    def _late(self, event_id: str) -> Candidate | None:
+        """The first repetition of this event that is due."""
+        return next(
+            (one for one in self._due if one.row.event_id == event_id and one.row.row_id in self._in_play),
+            None,
+        )
+
     def _delivered(self, row: RowKey) -> None:
         self._leave_play(row)
         self._unmarked.add(row.row_id)
 
     def _leave_play(self, row: RowKey) -> None:
-        self._in_play.pop(row.row_id, None)
+        playing = self._in_play.pop(row.row_id, None)
+        if playing is not None:
+            self._playing[playing.candidate.lane] -= 1
         self._ids.pop((row.event_id, row.revision), None)
 
     def _retry_s(self, attempt: int) -> float:
         return min(self._rules.most_retry_s, self._rules.first_retry_s * 2.0 ** min(attempt, 30))
 
     @property
+    def _may_fly(self) -> bool:
+        """The broker takes one more. All that a repetition needs: it makes the window no fuller."""
+        return len(self._tokens) < min(self._rules.most_in_flight, self._receive_maximum)
+
+    @property
+    def _held_back(self) -> int:
+        return sum(held.until_s is not None for held in self._held.values())
+
+    @property
     def _has_room(self) -> bool:
         return (
-            len(self._tokens) < min(self._rules.most_in_flight, self._receive_maximum)
+            self._may_fly
             and len(self._unmarked) < MOST_UNMARKED
             and len(self._in_play) < MOST_IN_PLAY
-            and sum(held.until_s is not None for held in self._held.values()) < MOST_HELD
+            and self._held_back < MOST_HELD
         )
 
     def _may_send(self, lane: Lane) -> bool:
@@ -344,13 +377,7 @@ class DeliveryWindow:
             return False
         if lane is Lane.LIVE:
             return True
-        backlog = sum(one.candidate.lane is lane for one in self._in_play.values())
         # One place in flight is kept free, so that a live alert never waits for a backlog's answer.
         most = max(1, min(self._rules.most_in_flight, self._receive_maximum) - 1)
         flying = sum(candidate.lane is lane for candidate in self._tokens.values())
-        return backlog < self._rules.most_unreceived and flying < most
-
-    def _read_again(self) -> None:
-        for lane in Lane:
-            self._waiting[lane].clear()
-            self.after_id[lane] = 0
+        return self._playing[lane] < self._rules.most_unreceived and flying < most
