@@ -259,15 +259,17 @@ class Line:
             client.subscribe(list(self._topics))
 
     def _subscribed(self, client: Client, attempt: _Attempt, codes: list[ReasonCode]) -> None:
+        if self._optional and attempt.subscribed:
+            codes = []  # the answer to those whose refusal does not matter
         refusal = next((code for code in codes if code.is_failure), None)
-        if refusal is not None and attempt.since_s is None:
+        if refusal is not None:
             attempt.refused(int(refusal.value), f"subscription: {refusal}")
             attempt.over = True
             return
-        if attempt.since_s is not None:
-            return  # the answer to the optional ones
-        if self._optional:
+        if self._optional and not attempt.subscribed:
+            attempt.subscribed = True
             client.subscribe(self._optional)
+            return
         attempt.since_s = self._contact_s = time.monotonic()
         self._live = _Live(client, attempt.generation)
         self._state(LinePhase.CONNECTED)
@@ -307,6 +309,7 @@ class _Attempt:
         self.generation = generation
         self.since_s: float | None = None
         self.over = False
+        self.subscribed = False
         self._refusal: int | None = None
         self._detail = ""
 

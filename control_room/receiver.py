@@ -119,7 +119,7 @@ class Receiver:
         for path, address in self._addresses.items():
             contact_s = ledger.last_contact(path, boot.boot_id)
             self._lines.all[path] = self._line(path, address, contact_s)
-        # Asking is publishing, and some 3.1.1 brokers throw out whoever has no right to: a looker is mute.
+        # A 3.1.1 broker may throw out whoever asks for more than he has a right to: who only looks is mute.
         asks = self._confirms or all(address.mqtt5 for address in self._addresses.values())
         return Reception(
             Part(self._name, self._confirms, asks),
@@ -197,7 +197,7 @@ class Receiver:
             self._inbox.put,
             self._inbox.put,
             self._broken,
-            optional=optional,
+            optional=optional if address.mqtt5 else [],
             on_taken=self._inbox.put,
             by_hand=True,
             path=path,
