@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ from gateway.delivery.outbox import Outbox
 from gateway.delivery.outbox_fault import OutboxError, OutboxFault
 
 CHILD_DEADLINE_S = 60.0
-NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
 def add(outbox: Outbox, number: int, size: int = 200) -> int | None:
@@ -35,7 +33,7 @@ def add(outbox: Outbox, number: int, size: int = 200) -> int | None:
 
 
 def numbers(outbox: Outbox) -> list[int]:
-    return [int(row.event_id[3:]) * 4 + row.revision for row in outbox.unsent(100_000)]
+    return [int(row.event_id[3:]) * 4 + row.revision for row in outbox.unnumbered(0, 100_000)]
 
 
 def in_child(work: object) -> int:
@@ -321,7 +319,7 @@ def test_a_read_only_file_is_said(open_folder: Path) -> None:
 
 
 def test_a_file_kept_locked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.delivery.outbox.LONGEST_WAIT_FOR_LOCK_S", 0.01)
+    monkeypatch.setattr("gateway.delivery.outbox_file.LONGEST_WAIT_FOR_LOCK_S", 0.01)
     path = tmp_path / "outbox.db"
     with Outbox.open(path) as outbox:
         other = sqlite3.connect(path, isolation_level=None)
@@ -332,7 +330,7 @@ def test_a_file_kept_locked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         other.execute("ROLLBACK")
         other.close()
         assert add(outbox, 0) == 1
-        outbox.mark_sent([1], NOON)
+        outbox.mark_acknowledged([1], delivered=True)
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
