@@ -33,7 +33,7 @@ from gateway.errors import GatewayError
 from gateway.model_setup import choose_model
 from gateway.phrases import Language, fill
 from gateway.settings.load import LoadedSettings
-from gateway.settings.schema import PortSettings
+from gateway.settings.schema import BrokerSettings, PortSettings
 
 State = Literal["ok", "warn", "fail"]
 
@@ -68,7 +68,10 @@ def check_up(loaded: LoadedSettings, language: Language, clock: HostClock) -> It
     yield from clock_state(clock)
     yield from model(loaded)
     yield from ports(loaded.values.port, language)
-    yield from broker(loaded, language)
+    for one in (loaded.values.broker, loaded.values.backup_broker):
+        if one is not None:
+            yield from broker(loaded, language, one)
+    yield delivery(loaded)
     yield from calibrations(loaded, clock)
 
 
@@ -78,11 +81,12 @@ def settings(loaded: LoadedSettings) -> Iterator[Finding]:
     yield Finding("ok", "settings", "settings_read", {"path": loaded.path, **counts})
     if not values.sensor:
         yield Finding("warn", "settings", "no_sensors", {})
-    secret_file = loaded.path if values.broker.password is not None else None
-    if values.broker.password_file is not None:
-        secret_file = loaded.resolve(values.broker.password_file)
-    if secret_file is not None and secret_file.exists() and secret_file.stat().st_mode & 0o004:
-        yield Finding("warn", "settings", "password_open", {"path": secret_file})
+    for one in (values.broker, values.backup_broker):
+        secret_file = loaded.path if one is not None and one.password is not None else None
+        if one is not None and one.password_file is not None:
+            secret_file = loaded.resolve(one.password_file)
+        if secret_file is not None and secret_file.exists() and secret_file.stat().st_mode & 0o004:
+            yield Finding("warn", "settings", "password_open", {"path": secret_file})
 
 
 def data_dir(path: Path) -> Iterator[Finding]:
@@ -153,12 +157,16 @@ def _port(url: str, baud: int, language: Language) -> Finding:
     return Finding("fail", "port", "port_trouble", {"url": url, "what": text.message, "hint": text.hint})
 
 
-def broker(loaded: LoadedSettings, language: Language) -> Iterator[Finding]:
+def broker(
+    loaded: LoadedSettings, language: Language, chosen: BrokerSettings | None = None
+) -> Iterator[Finding]:
+    """chosen: None for the first broker."""
     values = loaded.values
-    if values.broker.tls is None and values.broker.host not in _LOOPBACK:
-        yield Finding("warn", "broker", "not_encrypted", {"host": values.broker.host})
+    chosen = chosen or values.broker
+    if chosen.tls is None and chosen.host not in _LOOPBACK:
+        yield Finding("warn", "broker", "not_encrypted", {"host": chosen.host})
     try:
-        options = broker_options(loaded, f"agw-{values.gateway.site}-{values.gateway.id}-check")
+        options = broker_options(loaded, f"agw-{values.gateway.site}-{values.gateway.id}-check", chosen)
     except GatewayError as problem:
         yield Finding("fail", "broker", "as_said", {"text": str(problem)})
         return
@@ -183,6 +191,14 @@ def broker(loaded: LoadedSettings, language: Language) -> Iterator[Finding]:
         yield Finding("ok", "broker", "broker_connects", {"where": options.where})
     else:
         yield Finding("fail", "broker", "as_said", {"text": replace(state, retry_in_s=None).text(language)})
+
+
+def delivery(loaded: LoadedSettings) -> Finding:
+    """What counts as delivered; whether receivers answer is told by the running gateway's health."""
+    receivers = loaded.values.delivery.receivers
+    if receivers:
+        return Finding("ok", "delivery", "receivers_named", {"names": ", ".join(receivers)})
+    return Finding("warn", "delivery", "broker_confirms", {})
 
 
 def calibrations(loaded: LoadedSettings, clock: HostClock) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ SUBJECTS: dict[str, Phrase] = {
     "model": {"en": "model", "nl": "model"},
     "port": {"en": "port", "nl": "poort"},
     "broker": {"en": "broker", "nl": "broker"},
+    "delivery": {"en": "delivery", "nl": "aflevering"},
     "calibration": {"en": "calibration", "nl": "kalibratie"},
 }
 
@@ -93,6 +94,14 @@ FINDINGS: dict[str, Phrase] = {
     "broker_silent": {
         "en": "{where} gave no answer. Check address, port and network",
         "nl": "{where} gaf geen antwoord. Controleer adres, poort en netwerk",
+    },
+    "receivers_named": {
+        "en": "an alert is delivered when these have it: {names}",
+        "nl": "een alarm is afgeleverd als deze het hebben: {names}",
+    },
+    "broker_confirms": {
+        "en": "the broker's word is enough (confirm = \"puback\"), nobody confirms from the control room",
+        "nl": "het woord van de broker volstaat (confirm = \"puback\"), de meldkamer bevestigt niets",
     },
     "calibrated": {
         "en": "{sensor}: {offset:+.2f} dB, {id}",

@@ -1,7 +1,7 @@
 """`agw demo`: the whole route on this machine, without hardware.
 
 An embedded broker, simulated sensors on pseudo-terminals fed with captures of really recorded sound, the
-gateway as it runs in the field, and the control room's tail of alerts, which says of each alert that it has it.
+gateway as it runs in the field, and the control room's tail of alerts, which says of each that it has it.
 Nothing outside this machine is reached, and everything it makes lies in one temporary folder.
 """
 

@@ -20,7 +20,7 @@ from gateway.cli import main
 from gateway.clock import ClockQuality, HostClock
 from gateway.exit_codes import ExitCode
 from gateway.resources import config_root
-from gateway.settings.load import LoadedSettings, parse_settings
+from gateway.settings.load import LoadedSettings, load_settings, parse_settings
 from tests.support.broker import HOST, MosquittoBroker, free_port
 from tests.support.ptys import pty_device
 
@@ -76,9 +76,7 @@ class TestWhole:
         assert "n is uncalibrated" in out[-1]
         assert not (tmp_path / "data").exists()
 
-    def test_what_fails_makes_the_exit_code(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_what_fails_makes_the_exit_code(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "gw.toml"
         path.write_text(HEAD + f"[broker]\nhost='{HOST}'\nport={free_port()}\n", encoding="utf-8")
         assert main(["check", "--settings", str(path), "--lang", "nl"]) == ExitCode.FOUND
@@ -219,6 +217,25 @@ class TestPorts:
             os.close(holder)
         assert line.startswith("warn port")
         assert "another program holds it" in line
+
+
+class TestDelivery:
+    def test_whose_word_counts(self, tmp_path: Path) -> None:
+        assert checkup.delivery(loaded(tmp_path)).line("en").startswith("warn   delivery")
+        path = tmp_path / "named.toml"
+        path.write_text("[gateway]\nsite='s'\nid='g'\n[delivery]\nreceivers=['desk', 'patrol']\n")
+        line = checkup.delivery(load_settings(path)).line("nl")
+        assert line.split(maxsplit=2)[2] == "een alarm is afgeleverd als deze het hebben: desk, patrol"
+
+    def test_both_brokers_are_tried(self, tmp_path: Path) -> None:
+        ports = free_port(), free_port()
+        path = tmp_path / "two.toml"
+        path.write_text(
+            "[gateway]\nsite='s'\nid='g'\ndata_dir='data'\n[delivery]\nreceivers=['desk']\n"
+            f"[broker]\nhost='{HOST}'\nport={ports[0]}\n[backup_broker]\nhost='{HOST}'\nport={ports[1]}\n"
+        )
+        told = "\n".join(lines(checkup.check_up(load_settings(path), "en", HostClock())))
+        assert all(f"{HOST}:{port}" in told for port in ports)
 
 
 class TestBroker:
