@@ -90,9 +90,11 @@ class Commitment:
             if left.tries >= MOST_TRIES:
                 self._on_trouble(NotShown(alert))
             else:
-                self._ledger.mark_tried(left.row_id)
+                with contextlib.suppress(LedgerError):  # a full disk must not keep it from the screen
+                    self._ledger.mark_tried(left.row_id)
                 self._on_alert(_left_over(left))
-            self._ledger.mark_handled([left.row_id])
+            self._unmarked.append(left.row_id)
+            self._mark()
 
     def lanes(self, records: Iterable[LaneRecord], forgotten: Iterable[LaneKey]) -> None:
         """Kept with the next commit."""
@@ -131,6 +133,22 @@ class Commitment:
         """These lines are up; known after a restart, to tell how old what a broker kept may be."""
         with contextlib.suppress(LedgerError):  # nothing is lost by not knowing
             self._ledger.note_contact(paths, self._boot.boot_id, now_s)
+
+    def open_ids(self, name: tuple[str, str]) -> set[str]:
+        """Ids of the open events of a gateway; none when the store cannot be read."""
+        try:
+            return self._ledger.open_ids(*name)
+        except LedgerError:
+            return set()
+
+    def close_events(self, name: tuple[str, str], event_ids: set[str]) -> set[str]:
+        """Close those that are open still; which those were. When the store fails, none are."""
+        still_open = event_ids & self.open_ids(name)
+        try:
+            self._ledger.close_events(*name, still_open)
+        except LedgerError:
+            return set()
+        return still_open
 
     def _hold(self, one: Pending) -> None:
         known = self._held.get(one.id)

@@ -157,6 +157,21 @@ class Ledger:
         alerts = (decode(payload, Alert) for (payload,) in found)
         return [alert for alert in alerts if not isinstance(alert, BadPayload)]
 
+    def open_ids(self, site: str, gateway: str) -> set[str]:
+        """Ids of the open events of one gateway."""
+        query = "SELECT event_id FROM events WHERE site = ? AND gateway = ? AND ended_number IS NULL"
+        return {event_id for (event_id,) in self._rows(query, site, gateway)}
+
+    def close_events(self, site: str, gateway: str, event_ids: Iterable[str]) -> None:
+        """These are over although their end never came. Raises LedgerError."""
+        with self._transaction() as cursor:
+            for event_id in event_ids:
+                cursor.execute(
+                    "UPDATE events SET ended_number = (SELECT ifnull(max(ended_number), 0) + 1 FROM events)"
+                    " WHERE site = ? AND gateway = ? AND event_id = ? AND ended_number IS NULL",
+                    (site, gateway, event_id),
+                )
+
     def known(self, site: str, gateway: str, event_id: str) -> Known | None:
         """What is known of one event."""
         with named_errors(self.path):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from control_room.lines import CALM, TROUBLE, Style, age_text, coloured, printable, state_line
 from control_room.notices import (
+    EndUnheard,
     GapFilled,
     GapFound,
     GapLost,
@@ -41,6 +42,8 @@ def notice_line(notice: Notice, now: datetime, style: Style) -> str:
         case GapLost():
             lane = _lane_word(notice.lane, language)
             words = text("gap_lost", language, count=notice.count, lane=lane)
+        case EndUnheard():
+            words = text("end_unheard", language, event=notice.event_id[:4])
     told = f"  {text('gateway', language):<7}  {who}  {words}"
     return state_line(now, coloured(told, TROUBLE if trouble else CALM, style), [], style)
 

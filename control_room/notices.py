@@ -88,6 +88,15 @@ class GapLost:
 
 
 @dataclass(frozen=True, slots=True)
+class EndUnheard:
+    """An open event that its gateway no longer knows as open: it is over, and its end did not come."""
+
+    site: str
+    gateway: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreTrouble:
     """This side's store fails (problem) or works again (None): alerts are shown, receipts are held back."""
 
@@ -109,4 +118,14 @@ class NotHeard:
     reason: int
 
 
-Notice = GatewaySilent | GatewayHeard | GapFound | GapFilled | GapLost | StoreTrouble | NotShown | NotHeard
+Notice = (
+    GatewaySilent
+    | GatewayHeard
+    | GapFound
+    | GapFilled
+    | GapLost
+    | EndUnheard
+    | StoreTrouble
+    | NotShown
+    | NotHeard
+)

@@ -28,6 +28,7 @@ from control_room.mqtt import Line
 from control_room.notices import Arrival, Notice
 from control_room.reception import Handlers, Part, Reception
 from gateway.contract.topics import check_id, subscription
+from gateway.contract.types import Alert
 
 MOST_AT_ONCE = 200  # items taken together: one commit, and one receipt for each gateway among them
 TICK_S = 0.25
@@ -95,6 +96,8 @@ class Receiver:
         self._lines = _Lines()
         self._reception: Reception | None = None
         self._ledger: Ledger | None = None
+        self.open_at_start: tuple[Alert, ...] = ()
+        """What the store knows as open: shown before this start, in the state in which it was shown last."""
         self.failure: BaseException | None = None
         self.set_aside: SetAside | None = None
 
@@ -116,6 +119,7 @@ class Receiver:
 
     def _prepare(self, ledger: Ledger, boot: Boot) -> Reception:
         self.set_aside = ledger.set_aside
+        self.open_at_start = tuple(ledger.open_events())
         for path, address in self._addresses.items():
             contact_s = ledger.last_contact(path, boot.boot_id)
             self._lines.all[path] = self._line(path, address, contact_s)

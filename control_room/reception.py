@@ -8,7 +8,7 @@ out by `lines`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from control_room.changes import BadMessage, Change, Ignored
@@ -18,7 +18,7 @@ from control_room.gaps import Gaps, ResendWanted
 from control_room.inbox import Item
 from control_room.ledger import Entry, Ledger
 from control_room.line import LinePhase, LineState, Message, Sent, Taken
-from control_room.notices import Arrival, NotHeard, Notice
+from control_room.notices import Arrival, EndUnheard, NotHeard, Notice
 from control_room.numbers import LaneKey
 from control_room.reading import Reading, is_ours, read
 from control_room.receipts import Receipts
@@ -26,11 +26,15 @@ from control_room.states import States
 from gateway.contract.encoding import encode
 from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Alert, Heartbeat, Request, Response
-from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Result
+from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Presence, Result
 
 CONTACT_EVERY_S = 5.0
+END_COMES_WITHIN_S = 60.0  # after its gateway said that an event is not open
 PAUSED_S = 2.0  # between ticks: this program was stopped, or a handler took its time
 MOST_PARTS = 1000
+
+
+_Name = tuple[str, str]  # site and gateway
 
 
 class Lines(Protocol):
@@ -62,8 +66,11 @@ class Part:
 
 @dataclass(slots=True)
 class _OpenAsked:
+    """A question what is open. unlisted: open here when it was asked, and not in the answer so far."""
+
     transaction: str
-    parts: set[int]
+    unlisted: set[str]
+    parts: set[int] = field(default_factory=set)
 
 
 class Reception:
@@ -88,7 +95,9 @@ class Reception:
         self._prefix = prefix
         self._boot = boot or Boot()
         self._asked = 0
-        self._open: dict[tuple[str, str], _OpenAsked] = {}
+        self._open: dict[_Name, _OpenAsked] = {}
+        self._over: dict[_Name, tuple[float, set[str]]] = {}  # when to close which events
+        self._silent: set[_Name] = set()  # those told to be so
         self._connected: set[str] = set()
         self._refusals: set[str] = set()
         self._changes: list[tuple[Change, Message]] = []
@@ -130,7 +139,10 @@ class Reception:
             self.contacts.excuse(now_s)
         self._ticked_s = now_s
         for silent in self.contacts.poll(now_s):
-            self._handlers.on_notice(silent)
+            status = self.states.view.gateway(silent.site, silent.gateway)
+            if status is None or status.state is Presence.ONLINE:  # else it is known to be gone
+                self._silent.add((silent.site, silent.gateway))
+                self._handlers.on_notice(silent)
         if self._part.asks:
             for name in self.contacts.to_ask(now_s):
                 self._ask_open(name, now_s)
@@ -139,6 +151,7 @@ class Reception:
             self._ask_resend(wanted, now_s)
         self._tell_gaps()
         self._settle([], [], now_s)
+        self._close_what_is_over(now_s)
         if self._connected and now_s - self._contact_noted_s >= CONTACT_EVERY_S:
             self._contact_noted_s = now_s
             self.commitment.note_contact(self._connected, now_s)
@@ -170,7 +183,8 @@ class Reception:
 
     def _beat(self, beat: Heartbeat, path: str, now_s: float) -> None:
         heard = self.contacts.beat(beat, path, now_s)
-        if heard is not None:
+        if heard is not None and (beat.site, beat.gateway) in self._silent:
+            self._silent.discard((beat.site, beat.gateway))
             self._handlers.on_notice(heard)
         self.gaps.heard(beat, now_s)
         if self._part.confirms:
@@ -188,11 +202,15 @@ class Reception:
             return []
         if asked.transaction != response.transaction or response.result is not Result.OK:
             return []
+        asked.unlisted.difference_update(one.event_id for one in response.alerts)
         if len(asked.parts) < MOST_PARTS:
             asked.parts.add(response.part)
-        if len(asked.parts) >= min(response.parts, MOST_PARTS):
-            del self._open[response.site, response.gateway]
-            self.contacts.told_open((response.site, response.gateway))
+        if len(asked.parts) >= response.parts:
+            name = (response.site, response.gateway)
+            del self._open[name]
+            self.contacts.told_open(name)
+            if asked.unlisted:
+                self._over[name] = (now_s + END_COMES_WITHIN_S, asked.unlisted)
         return [self._alert(one, encode(one), path, now_s, asked=True) for one in response.alerts]
 
     def _settle(self, arrived: Sequence[Pending], messages: Sequence[Message], now_s: float) -> None:
@@ -231,10 +249,17 @@ class Reception:
             self._refusals.add(taken.sent.path)
             self._handlers.on_notice(NotHeard(taken.sent.path, taken.reason))
 
-    def _ask_open(self, name: tuple[str, str], now_s: float) -> None:
+    def _close_what_is_over(self, now_s: float) -> None:
+        """The ends that did not come; an end that is only late has come by now, or is asked for."""
+        for name in [name for name, (due_s, _) in self._over.items() if now_s >= due_s]:
+            over = self.commitment.close_events(name, self._over.pop(name)[1])
+            for event_id in sorted(over):
+                self._handlers.on_notice(EndUnheard(*name, event_id))
+
+    def _ask_open(self, name: _Name, now_s: float) -> None:
         transaction = self._transaction()
         if self._ask(Command.OPEN, self._request(name, transaction)):
-            self._open[name] = _OpenAsked(transaction, set())
+            self._open[name] = _OpenAsked(transaction, self.commitment.open_ids(name))
         self.contacts.asked(name, now_s)
 
     def _ask_resend(self, wanted: ResendWanted, now_s: float) -> None:
@@ -259,7 +284,7 @@ class Reception:
         topic = TopicBuilder(request.site, request.gateway).request(command)
         return path is not None and self._lines.publish(path, topic, encode(request)) is not None
 
-    def _request(self, name: tuple[str, str], transaction: str) -> Request:
+    def _request(self, name: _Name, transaction: str) -> Request:
         return Request(
             schema=SCHEMA_VERSION,
             site=name[0],

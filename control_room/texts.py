@@ -65,6 +65,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "ALERTS LOST: {count} ({lane}), not to be had any more",
         "ALARMEN KWIJT: {count} ({lane}), niet meer te krijgen",
     ),
+    "end_unheard": (
+        "#{event} is over, its end did not come",
+        "#{event} is voorbij, het einde is niet binnengekomen",
+    ),
     "live": ("live", "actueel"),
     "historical_lane": ("backlog", "achterstand"),
     "store": ("here", "hier"),

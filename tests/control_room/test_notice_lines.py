@@ -12,6 +12,7 @@ from control_room.lines import Style, age_text, alert_line
 from control_room.notice_lines import notice_line
 from control_room.notices import (
     Arrival,
+    EndUnheard,
     GapFilled,
     GapFound,
     GapLost,
@@ -41,6 +42,7 @@ NOTICES: list[tuple[Notice, str, str]] = [
     (GapFilled(*HERE, Lane.LIVE), "no alerts missing any more", "ontbreken geen alarmen meer"),
     (GapLost(*HERE, Lane.LIVE, 3), "ALERTS LOST: 3 (live), not to be had any more", "KWIJT: 3"),
     (StoreTrouble("/s: the disk is full"), "STORE FAILS, nothing is confirmed: /s", "OPSLAG WERKT NIET"),
+    (EndUnheard(*HERE, alert(1).event_id), "#0000 is over, its end did not come", "#0000 is voorbij"),
     (StoreTrouble(None), "the store works again", "de opslag werkt weer"),
     (NotShown(alert(1)), "could not be shown, time after time: #0000", "niet worden getoond: #0000"),
     (NotHeard("primary", 135), "refuses receipts (reason 135)", "weigert bevestigingen (reden 135)"),

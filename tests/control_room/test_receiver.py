@@ -105,6 +105,7 @@ def test_nothing_comes_twice_over_a_restart(broker: MosquittoBroker, store: Path
             gateway.wait_received()
         later = gateway.send(story(2), story(3))  # while it is away for a moment
         with desk(store, broker.port) as room:
+            assert room.receiver.open_at_start == (rows[1],)
             for row in rows:
                 gateway.post(gateway.script.event(row))
             gateway.send_again()

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_killed_while_its_output_stands_still_it_shows_the_rest_next_time(
         assert stuck.stderr is not None
         assert any(b"connected, waiting" in line for line in stuck.stderr)
         gateway.send(*(story(number) for number in range(200)))
-        wait_until(lambda: _count(store) >= 4, "more to be stored than the pipe takes")
+        wait_until(lambda: _count(store) >= 4 and _waiting(read_end) > 2800, "the pipe to be full")
         stuck.send_signal(signal.SIGKILL)
         stuck.wait(DEADLINE_S)
         stuck.stderr.close()
@@ -159,6 +160,12 @@ def test_killed_while_its_output_stands_still_it_shows_the_rest_next_time(
     assert all(again for _, _, again in told[: stored - shown])
     last = [(row.event_id, row.revision) for row in gateway.script.rows[shown:]]
     assert [(event, revision) for event, revision, _ in told][-len(last) :] == last
+
+
+def _waiting(pipe: int) -> int:
+    """Bytes in a pipe."""
+    answer = fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0")
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def _count(store: Path) -> int:

@@ -18,6 +18,7 @@ from control_room.ledger_error import LedgerError, LedgerFault
 from control_room.line import LinePhase, LineState, Message, Sent, Taken
 from control_room.notices import (
     Arrival,
+    EndUnheard,
     GapFilled,
     GapFound,
     GapLost,
@@ -316,6 +317,37 @@ def test_an_answer_whose_age_nobody_knows_does_not_ring(room: Room, gateway: Scr
     assert b'"run1-1"' in request
     room.post((TOPICS.response(Command.OPEN), encode(answer)))
     assert [one.rings for one in room.arrivals] == [False]
+
+
+def test_an_event_that_its_gateway_no_longer_knows_is_closed_when_its_end_does_not_come(
+    room: Room, gateway: ScriptedGateway
+) -> None:
+    rows = [gateway.add(alert(number)) for number in (1, 2, 3)]
+    room.post(*(gateway.event(row) for row in rows))
+    room.post(gateway.heartbeat())
+    room.now_s += 1.0
+    gateway.rows = rows[1:2]  # the others are over, and it kept nothing of them
+    room.wait(1)
+    room.post(*room.tell(gateway))
+    room.post(gateway.event(alert(3, 1, Phase.END, seq=None, numbering=None)))  # this end was on its way
+    room.wait(59)
+    assert not any(isinstance(notice, EndUnheard) for notice in room.notices)
+    room.wait(3)
+    unheard = [notice for notice in room.notices if isinstance(notice, EndUnheard)]
+    assert unheard == [EndUnheard("harbour", "gw-1", alert(1).event_id)]
+    assert room.ledger is not None
+    assert [one.event_id for one in room.ledger.open_events()] == [alert(2).event_id]
+    before = len(room.arrivals)
+    room.post(gateway.event(alert(1, 1, Phase.UPDATE)))
+    assert len(room.arrivals) == before  # nothing opens it again
+
+
+def test_a_gateway_that_said_goodbye_is_not_called_silent(room: Room, gateway: ScriptedGateway) -> None:
+    room.post(gateway.heartbeat(), (TOPICS.status, encode(GATEWAY_STATUS)))
+    room.post((TOPICS.status, encode(replace(GATEWAY_STATUS, state=Presence.OFFLINE, reason="stopped"))))
+    room.wait(20)
+    room.post(gateway.heartbeat())
+    assert room.notices == []
 
 
 @pytest.mark.parametrize(
