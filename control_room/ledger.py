@@ -158,9 +158,9 @@ class Ledger:
         return [alert for alert in alerts if not isinstance(alert, BadPayload)]
 
     def open_ids(self, site: str, gateway: str) -> set[str]:
-        """Ids of the open events of one gateway."""
-        query = "SELECT event_id FROM events WHERE site = ? AND gateway = ? AND ended_number IS NULL"
-        return {event_id for (event_id,) in self._rows(query, site, gateway)}
+        """Ids of the open events of one gateway, but for those that it could not store itself."""
+        name = (site, gateway)
+        return {one.event_id for one in self.open_events() if (one.site, one.gateway) == name and one.durable}
 
     def close_events(self, site: str, gateway: str, event_ids: Iterable[str]) -> None:
         """These are over although their end never came. Raises LedgerError."""
