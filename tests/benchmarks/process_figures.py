@@ -1,4 +1,4 @@
-"""What a running process takes, from /proc: processor time by thread, memory."""
+"""What a running process takes, from /proc: processor time by thread, memory, descriptors, bytes written."""
 
 from __future__ import annotations
 
@@ -38,6 +38,35 @@ def memory(pid: int) -> Memory:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     kilobytes = {line.split()[0].rstrip(":"): line.split()[1] for line in lines[1:]}
     return Memory(*(int(kilobytes[name]) * 1024 / 1e6 for name in ("Rss", "Pss")))
+
+
+def written_bytes(pid: int) -> int:
+    """What the process caused to be written to disk so far."""
+    return _keyed(Path(f"/proc/{pid}/io"))["write_bytes"]
+
+
+def figures(pid: int) -> dict[str, float]:
+    """Everything that may creep, at one moment."""
+    used = _keyed(Path(f"/proc/{pid}/smaps_rollup"))
+    return {
+        "rss_kb": used["Rss"],
+        "pss_kb": used["Pss"],
+        "private_dirty_kb": used["Private_Dirty"],
+        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+        "threads": len(os.listdir(f"/proc/{pid}/task")),
+        "cpu_s": cpu_s(pid),
+        "write_bytes": written_bytes(pid),
+    }
+
+
+def _keyed(path: Path) -> dict[str, int]:
+    """Lines of the form `name: number`, as many as there are."""
+    found = {}
+    for line in path.read_text(encoding="ascii").splitlines():
+        name, colon, rest = line.partition(":")
+        if colon and rest.split() and rest.split()[0].isdigit():
+            found[name] = int(rest.split()[0])
+    return found
 
 
 def _stat(path: Path) -> list[str]:
