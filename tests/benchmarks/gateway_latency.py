@@ -1,10 +1,14 @@
 """From the frame that raises an alert, as it is written to a pty, to a subscriber at the broker.
 
     python -m tests.benchmarks.gateway_latency [--sensors 1 32] [--alerts 100 224] [--together] [--stages]
+    python -m tests.benchmarks.gateway_latency --tls --sensors 32 --alerts 3008 --apart 6
 
 `agw run` as in the field with the default model, Debian's mosquitto on loopback, a plain paho subscriber
-here. Every sensor streams 8 frames a second; a bang of one hop now and then makes the plain level rule raise
-an alert with that very frame, and the event's id tells which frame it was. Bangs come at one sensor after the
+here. With --tls broker and clients show each other certificates, and a receiver (`agw watch --receive-as`, a
+process of its own) gives receipts: the second line is until it showed the alert, which it had stored by then.
+
+Every sensor streams 8 frames a second; a bang of one hop now and then makes the plain level rule raise an
+alert with that very frame, and the event's id tells which frame it was. Bangs come at one sensor after the
 other; with --together all sensors hear each bang, and their frames come within one hop of 125 ms. --stages
 says where the time goes, from instants taken inside the gateway. The hop itself is not in these figures.
 """
@@ -18,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -33,6 +38,7 @@ from firmware_bridge.simulator.pty_port import PtyPorts
 from firmware_bridge.simulator.scenario import EVERY_SENSOR, Scenario, SensorScript, SoundPlayed
 from firmware_bridge.simulator.world import FULL_SCALE_DB, Sent, SimulatedWorld, WorldEvent
 from gateway.alerts import event_id
+from tests.benchmarks.delivery_site import Certificates, Line, ReceiverProcess
 from tests.benchmarks.machine import processor
 from tests.benchmarks.observed_gateway import ObservedGateway
 from tests.support.broker import HOST, MosquittoBroker
@@ -43,9 +49,10 @@ from tests.support.waiting import wait_until
 EPOCH = 7
 LOUD_DB = 90.0
 RULE = f"[decision.loud]\nenabled = true\nlevel_db = {LOUD_DB}\nfor_s = 0.125\nhold_s = 1.0\n"
+RECEIPTS = 'receivers = ["desk"]\ntest_alert_every_h = 0'
 LIBRARY = {"street": steady("street", 55.0, 80, "ambience"), "bang": steady("bang", 100.0, 1)}
 FIRST_BANG_S = 20.0  # the model has run for a while on every sensor
-APART_S = 1.5  # the hold is over and the next bang is a new event
+APART_S = 1.5  # least: the hold is over and the next bang is a new event
 LATEST_S = 10.0
 
 STAGES = (
@@ -61,9 +68,13 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Seconds from byte to subscriber of each alert by event id, and how many never came."""
+    """Seconds from byte to subscriber of each alert by event id, and how many never came.
+
+    shown_s: until the receiver showed it.
+    """
 
     by_event_s: dict[str, float]
+    shown_s: list[float]
     missing: int
     other_alerts: int
 
@@ -71,13 +82,15 @@ class Latencies:
 class Subscriber:
     """Notes when each start alert came, at once."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, certificates: Certificates | None = None) -> None:
         self.came_s: dict[str, float] = {}
         self.online: set[str] = set()
         self.others = 0
         self._client = Client(CallbackAPIVersion.VERSION2, "stopwatch", protocol=MQTTv5)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_message = self._on_message
+        if certificates is not None:
+            certificates.give(self._client)
         self._client.connect(HOST, port)
         self._client.loop_start()
 
@@ -126,48 +139,74 @@ class Bangs(SimulatedWorld):
         self._before_s = time.monotonic()
 
 
-def scenario(sensors: int, alerts: int, together: bool) -> Scenario:
-    """`alerts` bangs in all, spread evenly over sensors and time."""
+class Shown:
+    """Notes when the receiver showed each start alert; its thread."""
+
+    def __init__(self) -> None:
+        self.came_s: dict[str, float] = {}
+
+    def take(self, now_s: float, line: Line) -> None:
+        if line.get("type") == "alert" and line["phase"] == "start":
+            self.came_s.setdefault(line["event_id"], now_s)
+
+
+def scenario(sensors: int, alerts: int, together: bool, apart_s: float = APART_S) -> Scenario:
+    """`alerts` bangs in all, spread evenly over sensors and time; apart_s: of one sensor's bangs."""
     chance = Random(1)
     serials = [f"SIM-{number:04d}" for number in range(1, sensors + 1)]
     rounds = -(-alerts // sensors)
     sounds = []
     for turn in range(rounds):
-        begin_s = FIRST_BANG_S + turn * (APART_S + HOP_S)
+        begin_s = FIRST_BANG_S + turn * (apart_s + HOP_S)
         if together:
             sounds.append(SoundPlayed(begin_s, ("bang",), ((EVERY_SENSOR, 0.0),)))
             continue
-        # Each sensor keeps its place in the round, so that its own bangs stay APART_S from each other.
+        # Each sensor keeps its place in the round, so that its own bangs stay apart_s from each other.
         for place, serial in enumerate(serials):
-            at_s = begin_s + APART_S * place / sensors + chance.uniform(0.0, HOP_S)
+            at_s = begin_s + apart_s * place / sensors + chance.uniform(0.0, HOP_S)
             sounds.append(SoundPlayed(at_s, ("bang",), ((serial, 0.0),)))
-    end_s = FIRST_BANG_S + rounds * (APART_S + HOP_S) + APART_S
+    end_s = FIRST_BANG_S + rounds * (apart_s + HOP_S) + apart_s
     scripts = tuple(SensorScript(serial, bed=("street",)) for serial in serials)
     return Scenario("bangs", 1, end_s, scripts, tuple(sounds))
 
 
 def measure(
-    folder: Path, script: Scenario, *, traced: bool
+    folder: Path, script: Scenario, *, traced: bool, tls: bool = False
 ) -> tuple[Latencies, list[dict[str, float | str | None]]]:
     """Play it against a gateway; latencies, and with `traced` the instants of each alert."""
     bangs = Bangs(script)
     serials = [sensor.serial for sensor in script.sensors]
-    with MosquittoBroker() as broker:
-        subscriber = Subscriber(broker.port)
+    certificates = Certificates.make(folder) if tls else None
+    shown = Shown()
+    with ExitStack() as stack:
+        broker = stack.enter_context(certificates.start_broker() if certificates else MosquittoBroker())
+        subscriber = Subscriber(broker.port, certificates)
+        stack.callback(subscriber.close)
         text = settings_text(folder, broker.port, serials, more=RULE)
+        if certificates is not None:
+            more = RULE + certificates.settings()
+            text = settings_text(folder, broker.port, serials, more=more, delivery=RECEIPTS)
+            receiver = ReceiverProcess(
+                folder, "desk", [broker.url], shown.take, options=certificates.options()
+            )
+            stack.enter_context(receiver)
         ports = PtyPorts(bangs, folder, told=bangs.told)
         with ObservedGateway(folder, text, traced=traced) as gateway:
             ports.start()
+            stack.callback(ports.stop)
             wait_until(lambda: len(subscriber.online) == len(serials), "all sensors online")
             ports.wait()
             give_up_s = time.monotonic() + LATEST_S
             while bangs.written_s.keys() - subscriber.came_s.keys() and time.monotonic() < give_up_s:
                 threading.Event().wait(0.1)
             gateway.terminate()
-        ports.stop()
-        subscriber.close()
     delays_s = {event: came - bangs.written_s[event] for event, came in subscriber.came_s.items()}
-    found = Latencies(delays_s, len(bangs.written_s.keys() - delays_s.keys()), subscriber.others)
+    found = Latencies(
+        delays_s,
+        [shown.came_s[event] - at_s for event, at_s in bangs.written_s.items() if event in shown.came_s],
+        len(bangs.written_s.keys() - delays_s.keys()),
+        subscriber.others,
+    )
     if not traced:
         return found, []
     rows = [json.loads(line) for line in gateway.trace_path.read_text().splitlines()]
@@ -180,7 +219,8 @@ def measure(
 
 def quantiles_ms(times_s: list[float]) -> str:
     ordered = sorted(times_s)
-    parts = [(f"p{q}", ordered[min(len(ordered) - 1, len(ordered) * q // 100)]) for q in (50, 90, 99)]
+    shares = (50, 90, 99) if len(ordered) < 1000 else (50, 90, 99, 99.9)
+    parts = [(f"p{q}", ordered[min(len(ordered) - 1, int(len(ordered) * q / 100))]) for q in shares]
     parts.append(("max", ordered[-1]))
     return "  ".join(f"{name} {1000 * value:6.2f}" for name, value in parts) + " ms"
 
@@ -191,6 +231,8 @@ def show(sensors: int, found: Latencies, starts: list[dict[str, Any]], load: flo
         f"{sensors:3d} sensors: {quantiles_ms(delays_s)}, {len(delays_s)} alerts, {found.missing} missing, "
         f"{found.other_alerts} of other classes; load average {load:.1f}"
     )
+    if found.shown_s:
+        print(f"    until the receiver showed it: {quantiles_ms(found.shown_s)}, {len(found.shown_s)} alerts")
     if not starts:
         return
     whole_s = sum(row["came_s"] - row["written_s"] for row in starts)
@@ -205,14 +247,16 @@ def main() -> None:
     parser.add_argument("--alerts", type=int, nargs="+", default=[100, 224], help="for each of --sensors")
     parser.add_argument("--together", action="store_true", help="all sensors hear each bang")
     parser.add_argument("--stages", action="store_true", help="say where the time goes")
+    parser.add_argument("--tls", action="store_true", help="certificates on both sides, and receipts")
+    parser.add_argument("--apart", type=float, default=APART_S, help="seconds between one sensor's bangs")
     args = parser.parse_args()
     # The subscriber's thread is not to wait for the simulator's, which this process runs as well.
     sys.setswitchinterval(0.0005)
     print(processor())
     for sensors, alerts in zip(args.sensors, args.alerts, strict=True):
         with tempfile.TemporaryDirectory() as made:
-            script = scenario(sensors, alerts, args.together)
-            found, starts = measure(Path(made), script, traced=args.stages)
+            script = scenario(sensors, alerts, args.together, max(args.apart, APART_S))
+            found, starts = measure(Path(made), script, traced=args.stages, tls=args.tls)
             show(sensors, found, starts, os.getloadavg()[0])
 
 

@@ -86,10 +86,16 @@ class _Trace:
             return analysis
 
         def traced_commit(
-            outbox: Outbox, alert_json: bytes, event_id: str, revision: int, topic: str, phase: str
+            outbox: Outbox,
+            alert_json: bytes,
+            event_id: str,
+            revision: int,
+            topic: str,
+            phase: str,
+            **made: Any,
         ) -> int | None:
             begin_s = time.monotonic()
-            row_id = commit(outbox, alert_json, event_id, revision, topic, phase)
+            row_id = commit(outbox, alert_json, event_id, revision, topic, phase, **made)
             now_s = time.monotonic()
             self.committed.append(
                 Instants(event_id, phase, self._received_s, self._taken_s, self._heard_s, begin_s, now_s)
@@ -97,7 +103,7 @@ class _Trace:
             return row_id
 
         def traced_publish(link: MqttLink, topic: str, payload: bytes, **options: Any) -> Any:
-            if not options["retain"]:
+            if "/event/" in topic:
                 self.published.append((time.monotonic(), payload))
             return publish(link, topic, payload, **options)
 
