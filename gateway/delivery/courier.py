@@ -8,9 +8,8 @@ else for a new connection to the same broker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 
 from gateway.alerts import clock_of
@@ -28,8 +27,9 @@ from gateway.contract.types import (
 from gateway.contract.vocabulary import SCHEMA_VERSION, ClockState, Lane
 from gateway.delivery.broker_link import Acknowledged, AnswerTo, Heard, LinkState, NotSent, Token
 from gateway.delivery.choice import choose_path
+from gateway.delivery.courier_counts import CourierCounts
+from gateway.delivery.disk_watch import DiskWatch
 from gateway.delivery.outbox import Outbox, OutboxRow
-from gateway.delivery.outbox_fault import OutboxError
 from gateway.delivery.path import Path
 from gateway.delivery.path_faults import PathFault, disk_fault, link_faults
 from gateway.delivery.receipt_book import ReceiptBook
@@ -70,27 +70,6 @@ class CourierRules:
     prune_every_s: float = 60.0
 
 
-@dataclass(slots=True)
-class CourierCounts:
-    """Since the start. An alert published more often than acknowledged was sent again, or is in flight."""
-
-    alerts_published: int = 0
-    alerts_acknowledged: int = 0
-    alerts_unheard: int = 0
-    alerts_refused: int = 0
-    alerts_sent_again: int = 0
-    alerts_received: int = 0
-    alerts_unstored: int = 0
-    receipts_unknown: int = 0
-    requests_answered: int = 0
-    failovers: int = 0
-    records_published: int = 0
-    records_shed: int = 0
-
-    def as_dict(self) -> dict[str, int]:
-        return {one.name: getattr(self, one.name) for one in fields(self)}
-
-
 class Courier:
     """Owned by one thread. paths: in order of preference."""
 
@@ -118,7 +97,14 @@ class Courier:
         )
         self._window = DeliveryWindow(rules.window)
         self._tests = SelftestSchedule(rules.test_every_s, now_s)
-        self._book = ReceiptBook(outbox, self._window, self._tests, rules.receivers, rules.heartbeat_s)
+        self._book = ReceiptBook(
+            outbox,
+            self._window,
+            self._tests,
+            rules.receivers,
+            rules.heartbeat_s,
+            rules.window.first_retry_s,
+        )
         self._counter = RowCounter(outbox, self._window, self._stamper)
         self._desk = RequestDesk(topics, outbox, self._stamper.alert, self._again, self._ask_test)
         self._unstored = UnstoredAlerts(topics, self._stamper.unstored)
@@ -128,8 +114,7 @@ class Courier:
         self._hour_at_s = now_s + HOUR_S
         self._clock_at_s = now_s
         self._down_since_s = dict.fromkeys(self._paths, now_s)
-        self._disk_failed_s = now_s
-        self._disk_fault: tuple[OutboxError, float] | None = None
+        self._disk = DiskWatch()
         self.last_round = False
         """The gateway stops: no more tests and no more tidying up."""
         self.counts = CourierCounts()
@@ -150,7 +135,7 @@ class Courier:
         if broken:
             self._unstored.lost(path.name)
             self._records.lost(path.name)
-        if broken and (path.name == self._active or self._window.flies_on(path.name)):
+        if broken and (path.name == self._active or self._window.in_flight_on(path.name)):
             self._window.start_over()
         if state.connected:
             self._book.connected(now_s)
@@ -163,7 +148,7 @@ class Courier:
         path = self._paths[answer.token.path]
         if path.acknowledged(answer, now_s):
             return
-        if self._unstored.acknowledged(answer.token) or self._records.acknowledged(answer.token):
+        if self._unstored.acknowledged(answer.token) or self._records.acknowledged(answer.token, now_s):
             return
         outcome, candidate = self._window.acknowledged(answer.token, answer.reason, now_s)
         if outcome in (Outcome.ACCEPTED, Outcome.ACCEPTED_UNHEARD):
@@ -174,7 +159,7 @@ class Courier:
         self.counts.alerts_refused += outcome is Outcome.REFUSED
 
     def keep(self, records: Iterable[Record]) -> None:
-        self._records.keep(records)
+        self._records.keep(records, self._clock.monotonic_s())
 
     def take_unstored(self, alerts: Iterable[Alert]) -> None:
         self._unstored.take(alerts)
@@ -187,7 +172,7 @@ class Courier:
                 self.counts.receipts_unknown += not self._book.receipt(understood, now_s)
             elif isinstance(understood, Asked):
                 self._answer(understood, self._paths[one.path])
-        with self._disk(now_s):
+        with self._disk.watching(now_s):
             self.counts.alerts_received += self._book.note(now_s)
 
     def send(self, now_s: float) -> None:
@@ -197,35 +182,39 @@ class Courier:
         if active.connected:
             if self._tests.due(now_s) and not self.last_round:
                 self._begin_test(now_s)
-            with self._disk(now_s):
+            with self._disk.watching(now_s):
                 self._counter.give_numbers()
-        with self._disk(now_s):
+        with self._disk.watching(now_s):
             self._mark(now_s)
         self._window.release_due(now_s)
         if active.connected:
-            self._window.limit(active.state.receive_maximum - 1)  # one is for states
-            self._unstored.send(active, self._room(active))
+            self._unstored.send(active, self._room(active), now_s)
             self._send_alerts(active, now_s)
         for path in self._paths.values():
-            path.send_beat(self._topics.heartbeat, self._beat, self._rules.heartbeat_s, now_s)
+            if self._room(path) > 0:
+                path.send_beat(self._topics.heartbeat, self._beat, self._rules.heartbeat_s, now_s)
             path.send_own(self._room(path), now_s)
-        if active.connected and not self._window.in_flight:
-            self._records.send(active, active.board.next_rank())
+        if active.connected and not self._window.in_flight and self._room(active) > 0:
+            self._records.send(active, active.board.next_rank(), now_s)
         self._leave_silent_brokers(now_s)
         self._tidy(now_s)
+        self._disk.round_over(now_s)
+        self.counts.alerts_unstored = self._unstored.published
+        self.counts.records_published, self.counts.records_shed = self._records.published, self._records.shed
 
     def next_due_s(self) -> float | None:
         """When send() has something to do though nothing came in."""
-        beats = [path.next_beat_s() for path in self._paths.values()]
-        due = [*beats, self._window.next_due_s(), self._tests.next_due_s()]
+        beats = [path.next_beat_s() for path in self._paths.values() if self._room(path) > 0]
+        may_test = self._paths[self._active].connected and not self.last_round
+        due = [*beats, self._window.next_due_s(), self._tests.next_due_s() if may_test else None]
         return min((due_s for due_s in due if due_s is not None), default=None)
 
     def faults(self, now_s: float) -> tuple[PathFault, ...]:
         """What is wrong on the way now."""
         links = [(path.state, self._down_since_s[name]) for name, path in self._paths.items()]
         found = [*link_faults(links), *self._book.faults(now_s)]
-        problem = self._disk_fault
-        return tuple(found) if problem is None else (*found, disk_fault(*problem))
+        broken = [self._disk.fault, self._records.fault]
+        return (*found, *(disk_fault(*one) for one in broken if one is not None))
 
     def health(self, now_s: float) -> DeliveryHealth:
         """How delivery stands, for the gateway's health."""
@@ -245,12 +234,17 @@ class Courier:
             return
         self.counts.failovers += 1
         if not sights[self._active].good:
-            self._window.start_over()  # nobody knows what of it came through; planned changes resend nothing
+            # Nobody knows what of it came through; a planned change sends nothing again.
+            self._window.start_over()
+            self._unstored.lost(self._active)
         self._active = chosen
 
     def _send_alerts(self, active: Path, now_s: float) -> None:
-        if active.state.receive_maximum == 1 and active.in_flight:
-            return  # this broker wants one message at a time
+        most = active.state.receive_maximum
+        most -= max(self._others_in_flight(active), min(1, most - 1))  # one is kept for beats and states
+        if most < 1:
+            return
+        self._window.limit(most)
         while True:
             self._fetch()
             candidate = self._window.next_row()
@@ -282,8 +276,10 @@ class Courier:
     def _way(self, candidate: Candidate, active: Path) -> Path:
         """Every other attempt goes by the other path: a broker may take alerts and pass on none."""
         if candidate.attempt % 2:
-            others = [path for path in self._paths.values() if path is not active and path.connected]
-            return others[0] if others else active
+            for other in self._paths.values():
+                kept = min(1, other.state.receive_maximum - 1)
+                if other is not active and other.connected and self._room(other) > kept:
+                    return other
         return active
 
     def _publish(self, path: Path, row: OutboxRow) -> Token | NotSent:
@@ -294,7 +290,7 @@ class Courier:
         if self._rules.receivers and asked.request.receiver not in self._rules.receivers:
             self.counts.receipts_unknown += 1
             return
-        with self._disk(self._clock.monotonic_s()):
+        with self._disk.watching(self._clock.monotonic_s()):
             for posting in self._desk.answer(asked):
                 path.put_answer(posting)
             self.counts.requests_answered += 1
@@ -309,8 +305,9 @@ class Courier:
         alerts = self._test_alerts()
         made = self._clock.instant()
         if not alerts:
+            self._tests.skipped(now_s)
             return
-        with self._disk(now_s):
+        with self._disk.watching(now_s):
             for alert in alerts:
                 self._outbox.commit(
                     encode(alert),
@@ -343,11 +340,17 @@ class Courier:
         )
 
     def _room(self, path: Path) -> int:
-        """Messages that this broker still takes beside the alerts in flight."""
-        return path.state.receive_maximum - (self._window.in_flight if path.name == self._active else 0)
+        """Messages that this broker still takes."""
+        flying = self._window.in_flight_on(path.name) + self._others_in_flight(path)
+        return path.state.receive_maximum - flying
+
+    def _others_in_flight(self, path: Path) -> int:
+        """Messages in flight on it that are no rows."""
+        return path.in_flight + self._unstored.in_flight(path.name) + self._records.in_flight(path.name)
 
     def _silent_s(self, path: Path, now_s: float) -> float:
-        return path.silent_s(self._window.oldest_in_flight_s(now_s, path.name), now_s)
+        rows_s = self._window.oldest_in_flight_s(now_s, path.name)
+        return path.silent_s(max(rows_s, self._unstored.oldest_in_flight_s(path.name, now_s)), now_s)
 
     def _leave_silent_brokers(self, now_s: float) -> None:
         """A broker that keeps the connection and answers nothing is left for a new connection."""
@@ -372,32 +375,20 @@ class Courier:
         if self.last_round or now_s < self._prune_at_s:
             return
         self._prune_at_s = now_s + self._rules.prune_every_s
-        self.counts.alerts_unstored = self._unstored.published
-        self.counts.records_published, self.counts.records_shed = self._records.published, self._records.shed
-        with self._disk(now_s):
+        with self._disk.watching(now_s):
             if now_s >= self._hour_at_s:
                 self._hour_at_s += HOUR_S
                 self._outbox.count_hour()
-                self._records.count_hour(self._rules.keep_hours)
+                self._records.count_hour(self._rules.keep_hours, now_s)
             self._outbox.prune(self._rules.keep_hours, self._rules.keep_rows)
 
     def remember_clock(self, now_s: float) -> None:
         """Keep how UTC lies to this boot's clock, for what will still wait after a restart."""
         known = self._clock.known()
         if worth_keeping(self._boots.get(known.boot_id), known):
-            with self._disk(now_s):
+            with self._disk.watching(now_s):
                 self._outbox.remember_boot(known)
                 self._boots[known.boot_id] = known
 
-    @contextmanager
-    def _disk(self, now_s: float) -> Iterator[None]:
-        """What the disk refuses is a fault that stands until it takes something again, not an end."""
-        try:
-            yield
-        except OutboxError as problem:
-            if self._disk_fault is None:
-                self._disk_fault = (problem, now_s)
-            self._disk_failed_s = now_s
-        else:
-            if self._disk_fault is not None and now_s > self._disk_failed_s:
-                self._disk_fault = None
+
+__all__ = ["Courier", "CourierCounts", "CourierRules", "TestAlerts"]

@@ -124,13 +124,14 @@ class Path:
             self._in_flight[token] = (now_s, None)
 
     def send_own(self, room: int, now_s: float) -> None:
-        """Answers, then states, one of each in flight; room: how many messages the broker still takes."""
-        while self._answers and room > self.in_flight and self.connected:
+        """Answers, then states, of which one is in flight; room: how many messages the broker still takes."""
+        most = room + self.in_flight
+        while self._answers and most > self.in_flight and self.connected:
             posting = self._answers.popleft()
             token = self._publish(posting.topic, posting.payload, retain=False, qos=1)
             if isinstance(token, Token):
                 self._in_flight[token] = (now_s, None)
-        while self.connected and self._state_token is None and room > self.in_flight:
+        while self.connected and self._state_token is None and most > self.in_flight:
             message = self.board.take()
             if message is None:
                 return

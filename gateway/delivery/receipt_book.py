@@ -14,7 +14,6 @@ from gateway.delivery.selftest import SelftestSchedule
 from gateway.delivery.window import DeliveryWindow
 
 MOST_UNNOTED = 10_000
-LATE_AFTER_S = 10.0
 
 
 class ReceiptBook:
@@ -27,7 +26,10 @@ class ReceiptBook:
         tests: SelftestSchedule,
         names: tuple[str, ...],
         heartbeat_s: float,
+        late_after_s: float,
     ) -> None:
+        """late_after_s: what is not received for longer is a fault."""
+        self._late_after_s = late_after_s
         self._outbox = outbox
         self._window = window
         self._tests = tests
@@ -72,7 +74,7 @@ class ReceiptBook:
         return sum(told.values())
 
     def faults(self, now_s: float) -> Iterator[PathFault]:
-        waiting = self._window.unreceived(now_s, LATE_AFTER_S)
+        waiting = self._window.unreceived(now_s, self._late_after_s)
         for name, rows in waiting.items():
             if rows:
                 self._late_since_s.setdefault(name, now_s)

@@ -36,20 +36,23 @@ class SelftestSchedule:
 
     def ask(self, now_s: float) -> bool:
         """A receiver asks for one; False when the last is too fresh or under way."""
-        if self._missing or now_s - self._last_begun_s < LEAST_BETWEEN_S:
+        if self._under_way(now_s) or now_s - self._last_begun_s < LEAST_BETWEEN_S:
             return False
         self._due_s = now_s
         return True
 
     def due(self, now_s: float) -> bool:
         """A test that never got through does not stand in the way of the next."""
-        under_way = self._missing and now_s - self._last_begun_s < LATE_AFTER_S
-        return now_s >= self._due_s and not under_way
+        return now_s >= self._due_s and not self._under_way(now_s)
 
     def begun(self, event_id: str, revisions: int, sent_utc: str, now_s: float) -> None:
         self.last = Selftest(event_id, now_s, sent_utc)
         self._missing = set(range(revisions))
         self._last_begun_s = now_s
+        self._due_s = now_s + self._every_s if self._every_s else float("inf")
+
+    def skipped(self, now_s: float) -> None:
+        """There was nothing to test with; the next one is due at its time."""
         self._due_s = now_s + self._every_s if self._every_s else float("inf")
 
     def delivered(self, event_id: str, revision: int, now_s: float) -> None:
@@ -66,4 +69,8 @@ class SelftestSchedule:
         return bool(self._missing) and now_s - self._last_begun_s >= LATE_AFTER_S
 
     def next_due_s(self) -> float:
-        return self._due_s
+        """The first instant at which due() may hold."""
+        return max(self._due_s, self._last_begun_s + LATE_AFTER_S) if self._missing else self._due_s
+
+    def _under_way(self, now_s: float) -> bool:
+        return bool(self._missing) and now_s - self._last_begun_s < LATE_AFTER_S

@@ -9,7 +9,8 @@ wants the line, one at a time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Alert
@@ -30,7 +31,7 @@ class UnstoredAlerts:
         self._topics = topics
         self._stamp = stamp
         self._waiting: deque[Alert] = deque()
-        self._flying: dict[Token, Alert] = {}
+        self._flying: dict[Token, tuple[Alert, float]] = {}
         self.dropped = 0
         self.published = 0
 
@@ -45,8 +46,18 @@ class UnstoredAlerts:
                 self.dropped += 1
             self._waiting.append(alert)
 
-    def send(self, path: Path, room: int) -> None:
-        while self._waiting and room > len(self._flying):
+    def in_flight(self, path: str) -> int:
+        return sum(token.path == path for token in self._flying)
+
+    def oldest_in_flight_s(self, path: str, now_s: float) -> float:
+        """How long the first one without the broker's answer has been waiting, 0 without one."""
+        since_s = [sent_s for token, (_, sent_s) in self._flying.items() if token.path == path]
+        return now_s - min(since_s) if since_s else 0.0
+
+    def send(self, path: Path, room: int, now_s: float) -> None:
+        """room: how many messages the broker still takes."""
+        while self._waiting and room > 0:
+            room -= 1
             alert = self._waiting[0]
             answer_to = AnswerTo(self._topics.receipt, f"{alert.event_id}:{alert.revision}".encode())
             token = path.publish_alert(self._topics.event(alert.event_class), self._stamp(alert), answer_to)
@@ -54,7 +65,7 @@ class UnstoredAlerts:
                 return
             self._waiting.popleft()
             if isinstance(token, Token):
-                self._flying[token] = alert
+                self._flying[token] = (alert, now_s)
                 self.published += 1
 
     def acknowledged(self, token: Token) -> bool:
@@ -62,20 +73,24 @@ class UnstoredAlerts:
         return self._flying.pop(token, None) is not None
 
     def lost(self, path: str) -> None:
-        """What was in flight on this path goes again."""
-        for token in [token for token in self._flying if token.path == path]:
-            self._waiting.appendleft(self._flying.pop(token))
+        """What was in flight on this path goes again, in its old order."""
+        for token in reversed([token for token in self._flying if token.path == path]):
+            self._waiting.appendleft(self._flying.pop(token)[0])
 
 
 class RecordMail:
-    """The record store's way out. fault: why the disk does not take records, None while it does."""
+    """The record store's way out. fault: why the disk does not take records and since when, None if it does.
+
+    Times are monotonic seconds.
+    """
 
     def __init__(self, store: RecordStore) -> None:
         self._store = store
         self._unsaved: list[Record] = []
         self._flying: tuple[Token, StoredRecord] | None = None
+        self._sent: int | None = None
         self._maybe_more = True
-        self.fault: OutboxError | None = None
+        self.fault: tuple[OutboxError, float] | None = None
         self.dropped = 0
         self.published = 0
 
@@ -83,59 +98,59 @@ class RecordMail:
     def shed(self) -> int:
         return self._store.shed + self.dropped
 
-    def keep(self, records: Iterable[Record]) -> None:
+    def keep(self, records: Iterable[Record], now_s: float) -> None:
         self._unsaved.extend(records)
         if not self._unsaved:
             return
-        try:
+        with self._watching(now_s):
             self._store.put(self._unsaved)
-        except OutboxError as problem:
-            self.fault = problem
-            self._thin_out()
-        else:
-            self.fault = None
             self._unsaved.clear()
             self._maybe_more = True
+        self._thin_out()
 
-    def send(self, path: Path, most_rank: Rank | None) -> None:
+    def in_flight(self, path: str) -> int:
+        return int(self._flying is not None and self._flying[0].path == path)
+
+    def send(self, path: Path, most_rank: Rank | None, now_s: float) -> None:
         """One record, unless something more important waits on this path (most_rank)."""
-        if self._flying is not None or not self._maybe_more:
+        self._forget_sent(now_s)
+        if self._flying is not None or self._sent is not None or not self._maybe_more:
             return
-        try:
+        stored = None
+        with self._watching(now_s):
             stored = self._store.next()
-        except OutboxError as problem:
-            self.fault = problem
-            return
-        if stored is None:
-            self._maybe_more = False
-            return
-        if most_rank is not None and most_rank < stored.record.rank:
+            self._maybe_more = stored is not None
+        if stored is None or (most_rank is not None and most_rank < stored.record.rank):
             return
         token = path.publish_record(stored.record.topic, stored.record.payload)
         if isinstance(token, Token):
             self._flying = (token, stored)
             self.published += 1
+        elif token is NotSent.TOO_LARGE:
+            self._sent = stored.record_id
 
-    def acknowledged(self, token: Token) -> bool:
+    def acknowledged(self, token: Token, now_s: float) -> bool:
         """Whether it was for a record; what a broker refuses is gone as well, it would refuse it for ever."""
         if self._flying is None or self._flying[0] != token:
             return False
-        stored, self._flying = self._flying[1], None
-        try:
-            self._store.delete(stored.record_id)
-        except OutboxError as problem:
-            self.fault = problem
+        self._sent, self._flying = self._flying[1].record_id, None
+        self._forget_sent(now_s)
         return True
 
     def lost(self, path: str) -> None:
         if self._flying is not None and self._flying[0].path == path:
             self._flying = None
 
-    def count_hour(self, keep_hours: int) -> None:
-        try:
+    def count_hour(self, keep_hours: int, now_s: float) -> None:
+        with self._watching(now_s):
             self._store.count_hour(keep_hours)
-        except OutboxError as problem:
-            self.fault = problem
+
+    def _forget_sent(self, now_s: float) -> None:
+        """Delete what a broker has; nothing else is sent before, or it would go again and again."""
+        if self._sent is not None:
+            with self._watching(now_s):
+                self._store.delete(self._sent)
+                self._sent = None
 
     def _thin_out(self) -> None:
         """The least important and oldest go when too much waits for the disk."""
@@ -144,3 +159,13 @@ class RecordMail:
             at = next(index for index, one in enumerate(self._unsaved) if one.rank is worst)
             del self._unsaved[at]
             self.dropped += 1
+
+    @contextmanager
+    def _watching(self, now_s: float) -> Iterator[None]:
+        try:
+            yield
+        except OutboxError as problem:
+            if self.fault is None:
+                self.fault = (problem, now_s)
+        else:
+            self.fault = None

@@ -275,9 +275,9 @@ class DeliveryWindow:
         """What the broker allows in flight on this connection."""
         self._receive_maximum = max(1, receive_maximum)
 
-    def flies_on(self, path: str) -> bool:
-        """A row is in flight on this path."""
-        return any(token.path == path for token in self._tokens)
+    def in_flight_on(self, path: str) -> int:
+        """Rows without the broker's acknowledgement on this path."""
+        return sum(token.path == path for token in self._tokens)
 
     def to_mark_acknowledged(self, now_s: float, after_s: float = 5.0) -> tuple[int, ...]:
         """Rows that the broker has but not every receiver, for after_s at least; each is given once."""

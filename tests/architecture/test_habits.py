@@ -51,6 +51,8 @@ PURE = (
     "gateway/level_history.py",
     "gateway/time_labels.py",
     "gateway/delivery/choice.py",
+    "gateway/delivery/disk_watch.py",
+    "gateway/delivery/lanes.py",
     "gateway/delivery/receivers.py",
     "gateway/delivery/selftest.py",
     "gateway/delivery/path_faults.py",

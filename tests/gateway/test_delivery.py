@@ -261,9 +261,9 @@ def test_silence_is_measured_for_each_path() -> None:
         window.sent(Token(1, candidate.row.row_id, path), candidate, now_s)
     assert window.oldest_in_flight_s(25.0, "primary") == 15.0
     assert window.oldest_in_flight_s(25.0, "backup") == 5.0
-    assert window.flies_on("backup")
+    assert window.in_flight_on("backup") == 1
     window.acknowledged(Token(1, 2, "backup"), 0, 25.0)
-    assert not window.flies_on("backup")
+    assert window.in_flight_on("backup") == 0
     assert window.oldest_in_flight_s(25.0, "backup") == 0.0
 
 

@@ -1,34 +1,42 @@
-"""From the outbox to a subscriber over a real broker that is absent, refuses, dies and comes back."""
+"""From the outbox to a subscriber over a real broker that is absent, refuses, dies and comes back.
+
+The broker's acknowledgement counts as delivery here; receivers are in `test_delivery_to_receivers`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
-from gateway.contract.encoding import decode
+from gateway.clock import HostClock
 from gateway.contract.types import Alert
-from gateway.delivery.backoff import BackoffRule
-from gateway.delivery.broker_link import BrokerOptions, LinkPhase, LinkState, Will
+from gateway.contract.vocabulary import Lane
+from gateway.delivery.broker_link import BrokerOptions, LinkPhase, Will
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.outbox_fault import OutboxError, OutboxFault
-from gateway.delivery.publisher import Publisher, PublisherRules
+from gateway.delivery.publisher import Publisher
+from gateway.delivery.window import WindowRules
 from gateway.secret import Secret
 from tests.support.alerts import TOPICS, commit, story
 from tests.support.broker import HOST, EmbeddedBroker, MosquittoBroker, free_port
-from tests.support.mqtt_witness import Seen, Witness
+from tests.support.delivering import (
+    EVENTS,
+    EVERYTHING,
+    alerts,
+    assert_all_in_order,
+    firsts,
+    publishing,
+    rules_for,
+)
+from tests.support.mqtt_witness import Witness
 from tests.support.proxy import CuttingProxy
 from tests.support.waiting import Collector, wait_until
-
-QUICK = BackoffRule(first_s=0.01, most_s=0.05)
-NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-EVENTS = f"{TOPICS.base}/event/+"
 
 
 @pytest.fixture(scope="module")
@@ -43,104 +51,48 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield opened
 
 
-class Gateway:
-    """A publisher on an outbox, and all it reported."""
+class StandingUtc(HostClock):
+    """UTC stands at noon."""
 
-    def __init__(
-        self, outbox: Outbox, port: int, rules: PublisherRules | None = None, **options: object
-    ) -> None:
-        self.outbox = outbox
-        self.links: Collector[LinkState] = Collector()
-        self.fatal: Collector[tuple[str, BaseException]] = Collector()
-        plain = BrokerOptions(HOST, port, "gw-1", backoff=QUICK, session_expiry_s=60)
-        self.publisher = Publisher(
-            outbox.path,
-            replace(plain, **options),  # type: ignore[arg-type]
-            utc=lambda: NOW,
-            on_fatal=lambda *told: self.fatal.add(told),
-            on_link=self.links.add,
-            rules=rules,
-            random=Random(1),
-        )
-
-    def commit(self, first: int, count: int) -> None:
-        for number in range(first, first + count):
-            assert commit(self.outbox, story(number)) is not None
-            self.publisher.wake()
-
-    def wait_phase(self, phase: LinkPhase, times: int = 1) -> None:
-        self.links.wait_for(lambda links: sum(link.phase is phase for link in links) >= times, phase.name)
-
-    def wait_published_more(self, do: Callable[[], None]) -> None:
-        before = self.publisher.counts.alerts_published
-        do()
-        wait_until(lambda: self.publisher.counts.alerts_published > before, "alerts in flight")
-
-    def wait_all_sent(self) -> None:
-        wait_until(lambda: self.outbox.unsent_count() == 0, "an empty outbox")
-
-
-@contextmanager
-def publishing(
-    outbox: Outbox, port: int, rules: PublisherRules | None = None, **options: object
-) -> Iterator[Gateway]:
-    gateway = Gateway(outbox, port, rules, **options)
-    gateway.publisher.start()
-    try:
-        yield gateway
-    finally:
-        gateway.publisher.stop(drain_s=0.0)
-        assert gateway.fatal.items == []
-
-
-def alerts(seen: list[Seen]) -> list[Alert]:
-    decoded = [decode(item.payload, Alert) for item in seen if "/event/" in item.topic]
-    return [item for item in decoded if isinstance(item, Alert)]
-
-
-def firsts(seen: list[Seen]) -> list[int]:
-    """Sequence numbers in the order in which they were first seen."""
-    return list(dict.fromkeys(alert.seq for alert in alerts(seen)))
-
-
-def has_all(count: int) -> Callable[[list[Seen]], bool]:
-    return lambda seen: set(firsts(seen)) >= set(range(1, count + 1))
-
-
-def assert_all_in_order(witness: Witness, count: int) -> None:
-    """Every alert at least once, in order of commit, none retained."""
-    seen = witness.seen.wait_for(has_all(count), f"{count} alerts")
-    assert firsts(seen) == list(range(1, count + 1))
-    assert not any(item.retained for item in seen if "/event/" in item.topic)
-    for alert in alerts(seen):
-        expected = story(alert.seq - 1)
-        assert (alert.event_id, alert.revision) == (expected.event_id, expected.revision)
+    def utc(self) -> datetime:
+        return datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
 # A broker that works.
 
 
-def test_alerts_arrive_stamped_with_sequence_and_time_of_publishing(
+def test_alerts_arrive_stamped_with_what_only_the_sending_knows(
     outbox: Outbox, broker: MosquittoBroker
 ) -> None:
-    with Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port) as gateway:
+    with (
+        Witness(broker.port, EVENTS) as witness,
+        publishing(outbox, broker.port, clock=StandingUtc()) as gateway,
+    ):
         gateway.commit(0, 10)
         assert_all_in_order(witness, 10)
-        gateway.wait_all_sent()
+        gateway.wait_delivered()
         first = alerts(witness.seen.items)[0]
-        assert (first.seq, first.published_utc) == (1, "2026-05-01T12:00:00.000Z")
+        assert (first.seq, first.lane, first.numbering) == (1, Lane.LIVE, outbox.numbering)
+        assert first.published_utc == "2026-05-01T12:00:00.000Z"
+        assert (first.historical, first.durable) == (False, True)
+        assert first.age_s is not None
+        assert 0.0 <= first.age_s < 30.0
         assert {item.qos for item in witness.seen.items} == {1}
-        assert gateway.publisher.counts.alerts_acknowledged == 10
+        assert gateway.count("alerts_acknowledged") == 10
 
 
 @pytest.mark.parametrize("most_in_flight", [1, 16])
 def test_a_backlog_drains_in_order(outbox: Outbox, broker: MosquittoBroker, most_in_flight: int) -> None:
+    clock = HostClock()
     for number in range(300):
-        commit(outbox, story(number))
-    rules = PublisherRules(most_in_flight=most_in_flight)
-    with Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port, rules) as gateway:
+        commit(outbox, story(number), clock)
+    rules = rules_for(window=WindowRules(most_in_flight=most_in_flight))
+    with (
+        Witness(broker.port, EVENTS) as witness,
+        publishing(outbox, broker.port, rules=rules, clock=clock) as gateway,
+    ):
         assert_all_in_order(witness, 300)
-        gateway.wait_all_sent()
+        gateway.wait_delivered()
         assert len(alerts(witness.seen.items)) == 300  # and none twice, as nothing went wrong
 
 
@@ -151,6 +103,7 @@ def test_a_row_that_cannot_be_read_leaves_as_it_was_committed(
         outbox.commit(b'{"from": "another version"}', "f" * 32, 0, TOPICS.event("shout"), "start")
         gateway.publisher.wake()
         assert witness.seen.first(lambda item: True).payload == b'{"from": "another version"}'
+        gateway.wait_delivered()
 
 
 def test_it_serves_the_broker_that_comes_with_pip(outbox: Outbox) -> None:
@@ -161,7 +114,7 @@ def test_it_serves_the_broker_that_comes_with_pip(outbox: Outbox) -> None:
     ):
         gateway.commit(0, 50)
         assert_all_in_order(witness, 50)
-        gateway.wait_all_sent()
+        gateway.wait_delivered()
 
 
 def test_without_subscribers_the_broker_has_it_and_that_is_counted(
@@ -169,28 +122,25 @@ def test_without_subscribers_the_broker_has_it_and_that_is_counted(
 ) -> None:
     with publishing(outbox, broker.port) as gateway:
         gateway.commit(0, 3)
-        gateway.wait_all_sent()
-        assert gateway.publisher.counts.alerts_unheard == 3
+        gateway.wait_delivered()
+        assert gateway.count("alerts_unheard") == 3
 
 
 def test_a_lost_wake_up_only_costs_time(outbox: Outbox, broker: MosquittoBroker) -> None:
-    rules = PublisherRules(look_again_s=0.05)
-    with Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port, rules) as gateway:
+    rules = rules_for(look_again_s=0.05)
+    with Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port, rules=rules) as gateway:
         gateway.wait_phase(LinkPhase.CONNECTED)
-        commit(outbox, story(0))
+        commit(outbox, story(0), gateway.clock)
         assert_all_in_order(witness, 1)
 
 
-def test_old_sent_rows_are_pruned(outbox: Outbox, broker: MosquittoBroker) -> None:
-    for number in range(8):
-        commit(outbox, story(number))
-    outbox.mark_sent(range(1, 5), NOW - timedelta(days=30))
-    with publishing(outbox, broker.port) as gateway:
-        gateway.wait_all_sent()
+def test_delivered_rows_that_need_not_be_kept_are_pruned(outbox: Outbox, broker: MosquittoBroker) -> None:
+    def left() -> list[int]:
+        return [row for (row,) in outbox._connection.execute("SELECT id FROM alerts ORDER BY id")]
 
-        def left() -> list[int]:
-            return [row for (row,) in outbox._connection.execute("SELECT id FROM alerts ORDER BY id")]
-
+    rules = rules_for(look_again_s=0.05, prune_every_s=0.1, keep_rows=4)
+    with publishing(outbox, broker.port, rules=rules) as gateway:
+        gateway.commit(0, 8)
         wait_until(lambda: left() == [5, 6, 7, 8], "pruned rows")
 
 
@@ -211,10 +161,10 @@ def test_a_broker_absent_at_the_start_gets_everything_once_it_is_there(outbox: O
         with publishing(outbox, broker.port) as gateway:
             gateway.commit(0, 20)
             gateway.wait_phase(LinkPhase.UNREACHABLE, times=3)
-            assert outbox.unsent_count() == 20
+            assert outbox.undelivered_count() == 20
             broker.start()
             assert_all_in_order(witness, 20)
-            gateway.wait_all_sent()
+            gateway.wait_delivered()
 
 
 def test_a_broker_that_refuses_us_gets_everything_once_it_lets_us_in(outbox: Outbox) -> None:
@@ -223,13 +173,13 @@ def test_a_broker_that_refuses_us_gets_everything_once_it_lets_us_in(outbox: Out
     with (
         broker,
         Witness(broker.port, EVENTS, username="room", password="r") as witness,
-        publishing(outbox, broker.port, **login) as gateway,
+        publishing(outbox, broker.port, **login) as gateway,  # type: ignore[arg-type]
     ):
         gateway.commit(0, 20)
         gateway.wait_phase(LinkPhase.UNAUTHORISED, times=3)
         broker.add_user("gw", "g")
         assert_all_in_order(witness, 20)
-        gateway.wait_all_sent()
+        gateway.wait_delivered()
 
 
 def test_a_broker_that_is_stopped_and_started_in_between_misses_nothing(outbox: Outbox) -> None:
@@ -240,7 +190,7 @@ def test_a_broker_that_is_stopped_and_started_in_between_misses_nothing(outbox: 
             gateway.commit(lap * 20 + 10, 10)
             broker.start()
         assert_all_in_order(witness, 80)
-        gateway.wait_all_sent()
+        gateway.wait_delivered()
 
 
 def test_a_broker_killed_with_alerts_in_flight_gets_them_again(outbox: Outbox) -> None:
@@ -248,14 +198,14 @@ def test_a_broker_killed_with_alerts_in_flight_gets_them_again(outbox: Outbox) -
         for lap in range(3):
             gateway.commit(lap * 20, 10)
             assert_all_in_order(witness, lap * 20 + 10)
-            gateway.wait_all_sent()
+            gateway.wait_delivered()
             broker.pause()  # from here nothing is acknowledged: what goes out stays in flight
             gateway.wait_published_more(lambda lap=lap: gateway.commit(lap * 20 + 10, 10))
             broker.kill()
             broker.start()
             assert_all_in_order(witness, lap * 20 + 20)
-        gateway.wait_all_sent()
-        assert gateway.publisher.counts.alerts_published > 60
+        gateway.wait_delivered()
+        assert gateway.count("alerts_published") > 60
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -269,39 +219,40 @@ def test_a_line_cut_at_any_byte_loses_nothing(outbox: Outbox, broker: MosquittoB
     ):
         gateway.commit(0, 200)
         assert_all_in_order(witness, 200)
-        gateway.wait_all_sent()
+        gateway.wait_delivered()
         assert proxy.cuts > 3
-        counts = gateway.publisher.counts
-        assert counts.alerts_published >= counts.alerts_acknowledged == 200
+        assert gateway.count("alerts_published") >= gateway.count("alerts_acknowledged") == 200
 
 
 def test_a_broker_that_goes_silent_is_left_for_a_new_connection(outbox: Outbox) -> None:
-    rules = PublisherRules(acknowledge_s=0.2, look_again_s=0.05)
-    with broker_with_listener() as (broker, witness), publishing(outbox, broker.port, rules) as gateway:
+    rules = rules_for(look_again_s=0.05, silent_s=0.2)
+    with (
+        broker_with_listener() as (broker, witness),
+        publishing(outbox, broker.port, rules=rules) as gateway,
+    ):
         gateway.wait_phase(LinkPhase.CONNECTED)
         broker.pause()
         gateway.commit(0, 3)
         gateway.wait_phase(LinkPhase.LOST)
         broker.resume()
         assert_all_in_order(witness, 3)
-        gateway.wait_all_sent()
+        gateway.wait_delivered()
 
 
 def test_alerts_the_broker_refuses_wait_and_others_pass(outbox: Outbox) -> None:
     everything = "topic readwrite #\n"
-    broker = MosquittoBroker(acl=f"topic read #\ntopic write {TOPICS.event('scream')}\n")
+    mine = "".join(f"topic write {TOPICS.base}/{rest}\n" for rest in ("event/scream", "heartbeat"))
+    broker = MosquittoBroker(acl=f"topic read #\n{mine}")
     with broker, Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port) as gateway:
-        refused = replace_class(story(0), "gunshot")
-        commit(outbox, refused)
+        gateway.commit_alert(of_class(story(0), "gunshot"))
         for number in range(4, 8):
-            commit(outbox, replace_class(story(number), "scream"))
-        gateway.publisher.wake()
-        witness.seen.wait_for(lambda seen: set(firsts(seen)) == {2, 3, 4, 5}, "the allowed ones")
-        assert gateway.publisher.counts.alerts_refused >= 1
-        wait_until(lambda: [row.row_id for row in outbox.unsent(10)] == [1], "all others marked")
+            gateway.commit_alert(of_class(story(number), "scream"))
+        witness.seen.wait_for(lambda seen: firsts(seen) == [4, 5, 6, 7], "the allowed ones")
+        wait_until(lambda: outbox.undelivered_count() == 1, "all others marked")
+        assert gateway.count("alerts_refused") >= 1
         broker.set_acl(everything)
-        witness.seen.wait_for(lambda seen: 1 in firsts(seen), "the one that was refused")
-        gateway.wait_all_sent()
+        witness.seen.wait_for(lambda seen: 0 in firsts(seen), "the one that was refused")
+        gateway.wait_delivered()
 
 
 def test_an_alert_too_large_for_the_broker_does_not_end_the_connection(outbox: Outbox) -> None:
@@ -309,75 +260,9 @@ def test_an_alert_too_large_for_the_broker_does_not_end_the_connection(outbox: O
     with broker, Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port) as gateway:
         outbox.commit(b"x" * 5000, "e" * 32, 0, TOPICS.event("shout"), "start")
         gateway.commit(0, 4)
-        witness.seen.wait_for(lambda seen: firsts(seen) == [2, 3, 4, 5], "the others")
-        wait_until(lambda: outbox.unsent_count() == 1, "all others marked")
-        assert gateway.publisher.counts.connections == 1
-
-
-# States.
-
-
-def test_states_are_retained_and_the_latest_counts(outbox: Outbox, broker: MosquittoBroker) -> None:
-    topic = TOPICS.sensor_availability("north")
-    with publishing(outbox, broker.port) as gateway:
-        for number in range(200):
-            assert gateway.publisher.put_state(topic, b"%d" % number)
-        gateway.wait_phase(LinkPhase.CONNECTED)
-        with Witness(broker.port, topic) as live:
-            live.seen.first(lambda item: item.payload == b"199")
-        assert gateway.publisher.counts.states_published <= 200
-    with Witness(broker.port, topic) as late:
-        assert late.seen.first(lambda item: True) == Seen(topic, b"199", True, 1)
-
-
-def test_an_event_is_no_state(outbox: Outbox) -> None:
-    publisher = Gateway(outbox, free_port()).publisher
-    with pytest.raises(ValueError, match="through the outbox"):
-        publisher.put_state(TOPICS.event("shout"), b"x")
-    with pytest.raises(ValueError, match="topic"):
-        publisher.put_state("elsewhere/status", b"x")
-
-
-def test_levels_go_without_acknowledgement(outbox: Outbox, broker: MosquittoBroker) -> None:
-    topic = TOPICS.sensor_level("north")
-    with publishing(outbox, broker.port) as gateway, Witness(broker.port, topic) as witness:
-        gateway.publisher.put_state(topic, b"61.5")
-        assert witness.seen.first(lambda item: item.payload == b"61.5").qos == 0
-
-
-def test_states_come_again_after_the_broker_forgot_them(outbox: Outbox) -> None:
-    with MosquittoBroker() as broker, publishing(outbox, broker.port) as gateway:
-        gateway.publisher.put_state(TOPICS.status, b"online")
-        gateway.publisher.put_state(TOPICS.sensor_level("north"), b"61.5")
-        wait_until(lambda: gateway.publisher.counts.states_published == 2, "states out")
-        broker.kill()
-        broker.start()
-        with Witness(broker.port, f"{TOPICS.base}/#") as witness:
-            witness.seen.wait_for(lambda seen: {item.payload for item in seen} == {b"online", b"61.5"})
-
-
-def test_a_status_left_offline_by_the_will_is_corrected(outbox: Outbox, broker: MosquittoBroker) -> None:
-    will = Will(TOPICS.status, b"offline")
-    with CuttingProxy(broker.port) as proxy, publishing(outbox, proxy.port, will=will) as gateway:
-        gateway.publisher.put_state(TOPICS.status, b"online")
-        with Witness(broker.port, TOPICS.status) as witness:
-            witness.seen.first(lambda item: item.payload == b"online")
-            proxy.cut()
-            witness.seen.wait_for(
-                lambda seen: [item.payload for item in seen][-2:] == [b"offline", b"online"]
-            )
-
-
-def test_an_emptied_state_is_taken_off_the_broker(outbox: Outbox, broker: MosquittoBroker) -> None:
-    topic = TOPICS.sensor_availability("removed")
-    with publishing(outbox, broker.port) as gateway, Witness(broker.port, topic) as witness:
-        gateway.publisher.put_state(topic, b"offline")
-        witness.seen.first(lambda item: item.payload == b"offline")
-        gateway.publisher.put_state(topic, b"")
-        witness.seen.first(lambda item: item.payload == b"")
-    with Witness(broker.port, f"{TOPICS.base}/sensor/removed/#") as late:
-        late.publish(f"{TOPICS.base}/sensor/removed/marker", b"m")
-        assert late.seen.first(lambda item: True).payload == b"m"
+        witness.seen.wait_for(lambda seen: firsts(seen) == [0, 1, 2, 3], "the others")
+        wait_until(lambda: outbox.undelivered_count() == 1, "all others marked")
+        assert gateway.count("broker_connections") == 1
 
 
 # Stopping and failing.
@@ -386,17 +271,16 @@ def test_an_emptied_state_is_taken_off_the_broker(outbox: Outbox, broker: Mosqui
 def test_stopping_sends_what_is_left_and_the_last_state_and_no_will(
     outbox: Outbox, broker: MosquittoBroker
 ) -> None:
-    with Witness(broker.port, f"{TOPICS.base}/#") as witness:
-        will = Will(TOPICS.status, b"will")
-        with publishing(outbox, broker.port, will=will) as gateway:
+    with Witness(broker.port, EVERYTHING) as witness:
+        with publishing(outbox, broker.port, will=Will(TOPICS.status, b"will")) as gateway:
             for number in range(100):
-                commit(outbox, story(number))
+                commit(outbox, story(number), gateway.clock)
             gateway.publisher.put_state(TOPICS.status, b"goodbye")
             assert gateway.publisher.stop(drain_s=30.0)
-        assert outbox.unsent_count() == 0
+        assert outbox.undelivered_count() == 0
         witness.publish(f"{TOPICS.base}/marker", b"after")
         seen = witness.seen.wait_for(lambda seen: seen[-1].payload == b"after")
-        assert firsts(seen) == list(range(1, 101))
+        assert firsts(seen) == list(range(100))
         assert b"goodbye" in [item.payload for item in seen]
         assert b"will" not in [item.payload for item in seen]
 
@@ -406,7 +290,7 @@ def test_stopping_without_a_broker_does_not_wait_and_keeps_the_alerts(outbox: Ou
         gateway.commit(0, 5)
         gateway.wait_phase(LinkPhase.UNREACHABLE)
         assert not gateway.publisher.stop(drain_s=3600.0)
-    assert outbox.unsent_count() == 5
+    assert outbox.undelivered_count() == 5
 
 
 def test_what_an_earlier_run_left_is_sent_by_the_next(outbox: Outbox, broker: MosquittoBroker) -> None:
@@ -422,8 +306,9 @@ def test_a_publisher_that_dies_is_reported(tmp_path: Path) -> None:
     fatal: Collector[tuple[str, BaseException]] = Collector()
     publisher = Publisher(
         tmp_path / "outbox.db",
-        BrokerOptions(HOST, free_port(), "gw-1"),
-        utc=lambda: NOW,
+        [BrokerOptions(HOST, free_port(), "gw-1")],
+        TOPICS,
+        clock=HostClock(),
         on_fatal=lambda *told: fatal.add(told),
     )
     publisher.start()
@@ -433,28 +318,75 @@ def test_a_publisher_that_dies_is_reported(tmp_path: Path) -> None:
     assert not publisher.stop()
 
 
+class RefusingDisk:
+    """While `refuses`, the publisher's writes of these kinds fail as on a full disk."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *methods: str) -> None:
+        self.refuses = True
+        for name in methods:
+            real = getattr(Outbox, name)
+
+            def write(outbox: Outbox, *given: object, real=real, **named: object) -> object:  # type: ignore[no-untyped-def]
+                if self.refuses:
+                    raise OutboxError(OutboxFault.FULL, outbox.path)
+                return real(outbox, *given, **named)
+
+            monkeypatch.setattr(Outbox, name, write)
+
+
 def test_marks_that_cannot_be_written_do_not_stop_the_alerts(
     outbox: Outbox, broker: MosquittoBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, broken = Outbox.mark_sent, [True]
-
-    def mark(self: Outbox, row_ids: Sequence[int], utc: datetime) -> None:
-        if broken[0]:
-            raise OutboxError(OutboxFault.FULL, self.path)
-        real(self, row_ids, utc)
-
-    monkeypatch.setattr(Outbox, "mark_sent", mark)
-    rules = PublisherRules(look_again_s=0.05)
-    with Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port, rules) as gateway:
+    disk = RefusingDisk(monkeypatch, "mark_acknowledged")
+    rules = rules_for(look_again_s=0.05)
+    with Witness(broker.port, EVENTS) as witness, publishing(outbox, broker.port, rules=rules) as gateway:
         gateway.commit(0, 20)
         assert_all_in_order(witness, 20)
-        wait_until(lambda: gateway.publisher.fault is not None, "the fault")
-        assert outbox.unsent_count() == 20
-        broken[0] = False
-        gateway.wait_all_sent()
-        wait_until(lambda: gateway.publisher.fault is None, "no fault")
+        gateway.wait_fault("outbox_failed", str(outbox.path))
+        assert outbox.undelivered_count() == 20
+        disk.refuses = False
+        gateway.wait_delivered()
+        gateway.wait_no_fault("outbox_failed", str(outbox.path))
         assert len(alerts(witness.seen.items)) == 20  # none was sent twice for want of a mark
 
 
-def replace_class(alert: Alert, event_class: str) -> Alert:
-    return msgspec.structs.replace(alert, event_class=event_class)
+def test_numbers_that_cannot_be_written_do_not_stop_the_alerts(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = RefusingDisk(monkeypatch, "give_numbers", "mark_acknowledged")
+    rules = rules_for(look_again_s=0.05)
+    with (
+        broker_with_listener() as (broker, witness),
+        publishing(outbox, broker.port, rules=rules) as gateway,
+    ):
+        gateway.commit(0, 6)
+        witness.seen.wait_for(lambda seen: firsts(seen) == list(range(6)), "alerts without numbers")
+        assert {(alert.seq, alert.durable) for alert in alerts(witness.seen.items)} == {(None, True)}
+        gateway.wait_fault("outbox_failed", str(outbox.path))
+        broker.stop()
+        gateway.commit(6, 2)
+        broker.start()  # a new connection, and the disk refuses still
+        witness.seen.wait_for(lambda seen: firsts(seen) == list(range(8)), "alerts without numbers")
+        disk.refuses = False
+        gateway.wait_delivered()
+        gateway.commit(8, 4)
+        witness.seen.wait_for(lambda seen: firsts(seen) == list(range(12)), "alerts with numbers")
+        numbered = [alert.seq for alert in alerts(witness.seen.items)[-4:]]
+        assert numbered == list(range(numbered[0] or 0, (numbered[0] or 0) + 4))
+        gateway.wait_no_fault("outbox_failed", str(outbox.path))
+
+
+def test_a_fault_of_the_disk_stands_since_its_beginning(
+    outbox: Outbox, broker: MosquittoBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RefusingDisk(monkeypatch, "give_numbers", "mark_acknowledged")
+    with publishing(outbox, broker.port, rules=rules_for(look_again_s=0.02)) as gateway:
+        gateway.commit(0, 1)
+        since_s = gateway.wait_fault("outbox_failed", str(outbox.path)).since_s
+        until_s = gateway.clock.monotonic_s() + 0.5
+        wait_until(lambda: gateway.clock.monotonic_s() > until_s, "some rounds to pass")
+        assert gateway.wait_fault("outbox_failed", str(outbox.path)).since_s == since_s
+
+
+def of_class(alert: Alert, event_class: str) -> Alert:
+    return replace(alert, event_class=event_class)
