@@ -8,16 +8,19 @@ before a pattern. Who the sensor is, only its hello tells.
 from __future__ import annotations
 
 import glob
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
 
 from firmware_bridge.host_time import monotonic_s
 from firmware_bridge.port_states import PortChanged, PortState
-from firmware_bridge.port_worker import PortWorker, Sink
+from firmware_bridge.port_worker import Beat, PortWorker, Sink
 from firmware_bridge.ports import is_path
 
 _LOOK_EVERY_S = 0.4
+_ROUND_S = 30.0
+"""Longest round: workers of ports that are gone are waited for."""
 _NO_MATCH = "no device matches"
 
 
@@ -31,7 +34,9 @@ class PortWatcher:
         sink: Sink,
         *,
         monotonic: Callable[[], float] = monotonic_s,
+        beat: Beat = lambda within_s: None,
     ) -> None:
+        self._beat = beat
         self._ports = tuple(dict.fromkeys(ports))
         self._make_worker = make_worker
         self._sink = sink
@@ -58,8 +63,10 @@ class PortWatcher:
 
     def _run(self) -> None:
         while True:
+            self._beat(_ROUND_S)
             self._serve_what_is_there()
             if not any(map(is_pattern, self._ports)) or self._stopping.wait(_LOOK_EVERY_S):
+                self._beat(math.inf)
                 return
 
     def _serve_what_is_there(self) -> None:

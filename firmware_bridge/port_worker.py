@@ -9,6 +9,7 @@ An unexpected exception ends the thread and reaches `threading.excepthook`, wher
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -28,6 +29,13 @@ Sink = Callable[[str, LinkEvent | PortChanged], None]
 Tap = Callable[[float, bytes], None]
 """Takes (host monotonic seconds, bytes as they came) before the link sees them, on the port's thread."""
 
+Beat = Callable[[float], None]
+"""Told that a thread lives, and for how many seconds it may now be silent; infinity: it ends."""
+
+_USUAL_S = 5.0
+_OPENING_S = 30.0
+"""A serial server that does not answer takes 5 s, its name longer, and a sick adapter its time."""
+
 _RETRY_MIN_S, _RETRY_MAX_S = 0.25, 0.5
 _TICK_S = 0.25
 # A line that breaks again within this time is opened only once a second.
@@ -46,8 +54,10 @@ class PortWorker:
         baud: int = DEFAULT_BAUD,
         tap: Tap | None = None,
         monotonic: Callable[[], float] = monotonic_s,
+        beat: Beat = lambda within_s: None,
     ) -> None:
         self.url = url
+        self._beat = beat
         self._link = link
         self._sink = sink
         self._baud = baud
@@ -94,6 +104,7 @@ class PortWorker:
         assert waker is not None
         self._enter(PortState.OPENING)
         while not self._stopping.is_set():
+            self._beat(_OPENING_S)
             opened = open_line(self.url, self._baud, waker)
             if isinstance(opened, OpenFailure):
                 self._enter(opened.state, opened.detail)
@@ -106,6 +117,7 @@ class PortWorker:
                 if self._monotonic() - opened_s < _FLAPPING_S:
                     waker.wait(_FLAPPING_S)
         self._enter(PortState.STOPPED)
+        self._beat(math.inf)
 
     def _serve(self, line: Line) -> HangUp | None:
         """Read until the line breaks (how it did) or the worker is to stop (None)."""
@@ -123,6 +135,7 @@ class PortWorker:
     def _read_until_hang_up(self, line: Line) -> HangUp | None:
         tick_due_s = self._monotonic()
         while not self._stopping.is_set():
+            self._beat(_USUAL_S)
             data = line.read(_TICK_S)
             if isinstance(data, HangUp):
                 return data

@@ -9,6 +9,7 @@
 | `paho` | the socket to the broker |
 
 A thread that dies takes the process down, so that the service manager starts it anew: no half-alive gateway.
+One that lives and makes no progress is found by its beats, which `supervision/` watches from the main thread.
 """
 
 from __future__ import annotations
@@ -39,18 +40,21 @@ from gateway.contract.topics import TopicBuilder
 from gateway.contract.types import Alert, Fault, Text
 from gateway.contract.vocabulary import ClockState, Presence, Status
 from gateway.coverage_book import CoverageBook
-from gateway.delivery.broker_link import BACKUP, PRIMARY, BrokerOptions, LinkPhase, LinkState, Will
+from gateway.delivery.broker_link import BACKUP, PRIMARY, BrokerOptions, Will
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.publisher import Publisher
 from gateway.desk import Desk
 from gateway.errors import GatewayError
 from gateway.inbox import Inbox
+from gateway.link_log import LinkLog
 from gateway.model_setup import ModelSetup, choose_model
 from gateway.places import bound_sensors
 from gateway.settings.load import LoadedSettings
 from gateway.settings.rules_in_force import rules_in_force
 from gateway.settings.schema import PortSettings
 from gateway.station import Station, StationEvent
+from gateway.supervision.beats import Beats
+from gateway.supervision.data_lock import DataLock
 from gateway.telemetry.recorder import TelemetryRecorder
 from gateway.telemetry.setup import open_telemetry
 from gateway.version import release
@@ -58,6 +62,8 @@ from gateway.version import release
 log = logging.getLogger(__name__)
 
 OUTBOX_NAME = "outbox.db"
+STARTED_WITHIN_S = 60.0
+"""From a thread's start to its first round: files are read and put right."""
 _WAIT_S = 0.25
 
 
@@ -84,6 +90,8 @@ class App:
         self._telemetry: TelemetryRecorder | None = None
         self._book: CoverageBook | None = None
         self._previous_hook: Callable[[threading.ExceptHookArgs], object] | None = None
+        self._lock: DataLock | None = None
+        self.beats = Beats()
         self.model: ModelSetup | None = None
         self.ended = threading.Event()
         self.failure: BaseException | None = None
@@ -92,6 +100,7 @@ class App:
         """Raises GatewayError for what must be put right before anything can run (data folder, outbox)."""
         data_dir = self._loaded.data_dir
         _make_folder(data_dir)
+        self._lock = DataLock.take(data_dir)
         self._outbox_path = data_dir / OUTBOX_NAME
         faults = self._check_outbox()
         self.model = choose_model(self._loaded.values.model.package, self._loaded.path.parent)
@@ -106,17 +115,22 @@ class App:
             self._topics,
             clock=self._clock,
             on_fatal=self._fatal,
-            on_link=_log_link,
+            on_link=LinkLog().told,
             test_alerts=self._test_alerts,
             rules=publisher_rules(self._loaded.values),
+            beat=self.beats.beat,
         )
+        for stage in ("pipeline", "telemetry", *self._publisher.stages):
+            self.beats.expect(stage, STARTED_WITHIN_S)
         self._publisher.start()
         self._tell_status(Presence.ONLINE)
         self._telemetry, self._book = self._open_telemetry(self.model)
         self._telemetry.start()
         self._pipeline.start()
         ports = self._loaded.values.port
-        self._ports = PortWatcher([port.url for port in ports], self._worker, self._put)
+        self._ports = PortWatcher(
+            [port.url for port in ports], self._worker, self._put, beat=self.beats.of("port-watch")
+        )
         self._ports.start()
         log.info("gateway %s/%s runs", self._identity.site, self._identity.gateway)
 
@@ -134,6 +148,8 @@ class App:
             self._publisher.stop()
         if self._previous_hook is not None:
             threading.excepthook = self._previous_hook
+        if self._lock is not None:
+            self._lock.release()
 
     def _worker(self, url: str) -> PortWorker:
         baud = baud_of(url, self._loaded.values.port)
@@ -145,7 +161,7 @@ class App:
                 self._counters[port] = link.counters
             self._put(port, event)
 
-        return PortWorker(url, link, sink, baud=baud)
+        return PortWorker(url, link, sink, baud=baud, beat=self.beats.of(f"port:{url}"))
 
     def _put(self, port: str, event: StationEvent) -> None:
         self._inbox.put((port, event), droppable=isinstance(event, FeatureFrame | Gap))
@@ -178,6 +194,7 @@ class App:
             )
             station.begin()
             while not self._stopping.is_set():
+                self.beats.beat("pipeline")
                 self._work(station, _WAIT_S)
                 desk.tick(station, self._clock.monotonic_s())
             self._work(station, 0.0)
@@ -186,6 +203,7 @@ class App:
 
     def _work(self, station: Station, wait_s: float) -> None:
         for port, event in self._inbox.take_all(wait_s):
+            self.beats.beat("pipeline")
             station.take(port, event)
 
     def _more_counters(self) -> dict[str, int]:
@@ -202,7 +220,13 @@ class App:
         labels = () if model.classifier is None else model.classifier.package.labels
         sensors = [sensor.id for sensor in values.sensor]
         return open_telemetry(
-            self._loaded.data_dir, values.storage, sensors, model.model_id, labels, self._clock
+            self._loaded.data_dir,
+            values.storage,
+            sensors,
+            model.model_id,
+            labels,
+            self._clock,
+            self.beats.of("telemetry"),
         )
 
     def _check_outbox(self) -> list[Fault]:
@@ -284,11 +308,6 @@ def baud_of(url: str, ports: Sequence[PortSettings]) -> int:
     outright = [port.baud for port in ports if port.url == url]
     by_pattern = [port.baud for port in ports if fnmatchcase(url, port.url)]
     return [*outright, *by_pattern, DEFAULT_BAUD][0]
-
-
-def _log_link(state: LinkState) -> None:
-    quiet = state.phase in (LinkPhase.CONNECTING, LinkPhase.CONNECTED, LinkPhase.STOPPED)
-    log.log(logging.INFO if quiet else logging.WARNING, "%s", state.text("en"))
 
 
 def _make_folder(folder: Path) -> None:

@@ -37,6 +37,9 @@ from gateway.delivery.broker_link import (
 
 LOOP_S = 0.5
 GOODBYE_S = 2.0
+BACK_WITHIN_S = 5.0
+CONNECTING_S = 300.0
+"""Names that nobody resolves, addresses that nobody answers, one after the other: no sign of a deadlock."""
 MOST_WAITING = 256  # a bound for paho's own memory; the publisher stays far below
 _BAD_LOGIN = {0x86, 0x87, 0x8A, 0x8C}
 # How a parser trips over a peer that is no MQTT broker.
@@ -73,9 +76,9 @@ class MqttLink:
         sink: Sink,
         on_fatal: Callable[[str, BaseException], None],
         random: Random | None = None,
-        beat: Callable[[], None] = lambda: None,
+        beat: Callable[[float], None] = lambda within_s: None,
     ) -> None:
-        """beat: told about twice a second that the thread lives."""
+        """beat: told about twice a second that the thread lives, and by when it is to be back."""
         self._beat = beat
         self._options = options
         self._sink = sink
@@ -151,13 +154,14 @@ class MqttLink:
         self._report(phase, detail=detail, retry_in_s=delay_s)
         again_s = time.monotonic() + delay_s
         while not self._stopping.wait(min(LOOP_S, max(0.0, again_s - time.monotonic()))):
-            self._beat()
+            self._beat(BACK_WITHIN_S)
             if time.monotonic() >= again_s:
                 return
 
     def _hold(self, attempt: _Attempt) -> tuple[LinkPhase, str]:
         """Connect and stay connected; why it ended."""
         options = self._options
+        self._beat(CONNECTING_S)
         try:
             client = _client(options)
         except OSError as problem:
@@ -194,7 +198,7 @@ class MqttLink:
         answer_by_s = time.monotonic() + self._options.answer_s
         goodbye_by_s: float | None = None
         while not attempt.over:
-            self._beat()
+            self._beat(BACK_WITHIN_S)
             if self._drop_because is not None:
                 return LinkPhase.LOST, self._drop_because
             now_s = time.monotonic()

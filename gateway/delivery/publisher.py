@@ -35,6 +35,8 @@ from gateway.delivery.record_store import Record, RecordStore
 from gateway.delivery.state_board import StateMessage, rank_of
 
 RECORDS_NAME = "records.db"
+ROUND_S = 5.0
+"""Longest round: it waits for a second at most, and for the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,14 @@ class Publisher:
         test_alerts: TestAlerts = lambda: (),
         rules: PublisherRules | None = None,
         random: Random | None = None,
-        beat: Callable[[str], None] = lambda stage: None,
+        beat: Callable[[str, float], None] = lambda stage, within_s: None,
     ) -> None:
         """brokers: in order of preference, one or two, each with a path name of its own.
 
         on_fatal(thread, problem): a thread died, the process must end. on_link: told, on the publisher's
-        thread, each change of a connection. test_alerts: the revisions of one test alert. beat(stage): told
-        that a thread makes progress; the stages are `publisher` and `paho:<path>`.
+        thread, each change of a connection. test_alerts: the revisions of one test alert. beat(stage,
+        within_s): told that a thread makes progress, and by when it is to be back; the stages are `publisher`
+        and `paho:<path>`.
         """
         self._outbox_path = outbox_path
         self._topics = topics
@@ -145,7 +148,11 @@ class Publisher:
 
     def _path(self, options: BrokerOptions, random: Random | None) -> Path:
         stage = f"paho:{options.path}"
-        link = MqttLink(options, self._mailbox.put, self._on_fatal, random, lambda: self._beat(stage))
+
+        def beat_path(within_s: float) -> None:
+            self._beat(stage, within_s)
+
+        link = MqttLink(options, self._mailbox.put, self._on_fatal, random, beat_path)
         return Path(options.path, link, options.where)
 
     def _run(self) -> None:
@@ -179,7 +186,7 @@ class Publisher:
 
     def _round(self, courier: Courier) -> None:
         """Answers first, then alerts, then what can wait."""
-        self._beat("publisher")
+        self._beat("publisher", ROUND_S)
         mail = self._mailbox.take(self._patience_s(courier))
         now_s = self._clock.monotonic_s()
         if mail.stopping and self._stop_by_s is None:

@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.clock import HostClock
 from gateway.contract.instants import utc_text
@@ -27,6 +27,8 @@ MOST_WAITING = 60_000
 LONGEST_RETRY_S = 3600
 MOST_STRETCH_S = 600
 """A gateway that hears nobody notes so often that it runs."""
+FLUSH_WITHIN_S = 30.0
+"""A tired card takes seconds for a batch."""
 _STOP_S = 10.0
 
 
@@ -43,11 +45,14 @@ class TelemetryRecorder:
         last_numbers: Mapping[str, int] | None = None,
         torn: int = 0,
         most_waiting: int = MOST_WAITING,
+        beat: Callable[[float], None] = lambda within_s: None,
     ) -> None:
         """sensors, labels: as in the store's head. last_numbers: seconds that this boot has already.
-        torn: stretches that were found torn at the start, for the count.
+        torn: stretches that were found torn at the start, for the count. beat: told that the thread lives,
+        and by when it is to be back.
         """
         self._store = store
+        self._beat = beat
         self._place = {sensor_id: place for place, sensor_id in enumerate(sensors)}
         self._labels = tuple(labels)
         self._clock = clock
@@ -121,12 +126,16 @@ class TelemetryRecorder:
     def _run(self) -> None:
         due_s = self._clock.monotonic_s() + self._flush_s
         while not self._stopping.is_set():
-            self._wake.wait(max(0.0, due_s - self._clock.monotonic_s()))
+            wait_s = max(0.0, due_s - self._clock.monotonic_s())
+            self._beat(wait_s + FLUSH_WITHIN_S)
+            self._wake.wait(wait_s)
             self._wake.clear()
+            self._beat(FLUSH_WITHIN_S)
             due_s = self._clock.monotonic_s() + self._flush_s
             self._flush()
         self._flush()
         self._store.close()
+        self._beat(math.inf)
 
     def _flush(self) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway.clock import HostClock
@@ -25,6 +25,7 @@ def open_telemetry(
     model_id: str | None,
     labels: Sequence[str],
     clock: HostClock,
+    beat: Callable[[float], None] = lambda within_s: None,
 ) -> tuple[TelemetryRecorder, CoverageBook]:
     """The recorder is to be started and stopped; the book is for the station. Never fails: a folder that
     cannot be used is a fault of the recorder. labels: of the model, in its order; none in level-only mode.
@@ -41,5 +42,7 @@ def open_telemetry(
         reported_hours=tuple(past.reported_hours),
     )
     store = SegmentStore(data_dir / FOLDER_NAME, head, storage.telemetry_mb * 1_000_000)
-    recorder = TelemetryRecorder(store, sensors, labels, clock, storage.flush_s, past.last_numbers, past.torn)
+    recorder = TelemetryRecorder(
+        store, sensors, labels, clock, storage.flush_s, past.last_numbers, past.torn, beat=beat
+    )
     return recorder, CoverageBook(sensors, begun_s, past, recorder)

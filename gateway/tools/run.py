@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import sys
 from pathlib import Path
 
 from gateway.app import App, follow_log_to_stderr
 from gateway.exit_codes import ExitCode
 from gateway.settings.load import DEFAULT_SETTINGS_PATH, load_settings
+from gateway.supervision.overseer import Overseer
+from gateway.supervision.systemd import ServiceManager
 from gateway.tools.until_stopped import until_stopped
-
-_LOOK_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     loaded = load_settings(args.settings)
     follow_log_to_stderr(loaded.values.log.level)
+    faulthandler.enable()  # a watchdog's SIGABRT and a crash in a library leave the stacks of all threads
     app = App(loaded)
+    overseer = Overseer(app.beats, ServiceManager.of_environment())
     with until_stopped() as stopping:
         try:
             app.start()
-            while not (stopping.is_set() or app.ended.is_set()):
-                stopping.wait(_LOOK_S)
+            overseer.watch(stopping, app.ended)
         finally:
             app.stop()
     if app.failure is not None:
