@@ -34,7 +34,7 @@ from gateway.delivery.path import Path
 from gateway.delivery.path_faults import PathFault, disk_fault, link_faults
 from gateway.delivery.receipt_book import ReceiptBook
 from gateway.delivery.record_store import Record, RecordStore
-from gateway.delivery.requests import Asked, RequestDesk, key_of, understand
+from gateway.delivery.requests import Asked, RequestDesk, understand
 from gateway.delivery.row_counter import RowCounter
 from gateway.delivery.selftest import SelftestSchedule
 from gateway.delivery.side_mail import RecordMail, UnstoredAlerts
@@ -106,7 +106,7 @@ class Courier:
             rules.window.first_retry_s,
         )
         self._counter = RowCounter(outbox, self._window, self._stamper)
-        self._desk = RequestDesk(topics, outbox, self._stamper.alert, self._again, self._ask_test)
+        self._desk = RequestDesk(topics, outbox, self._stamper.alert, self._window.ask_again, self._ask_test)
         self._unstored = UnstoredAlerts(topics, self._stamper.unstored)
         self._records = RecordMail(records)
         self._beats = count()
@@ -290,13 +290,13 @@ class Courier:
         if self._rules.receivers and asked.request.receiver not in self._rules.receivers:
             self.counts.receipts_unknown += 1
             return
+        if not path.takes_answers:
+            path.counts.answers_dropped += 1  # not even looked up: a flood must not keep alerts waiting
+            return
         with self._disk.watching(self._clock.monotonic_s()):
             for posting in self._desk.answer(asked):
                 path.put_answer(posting)
             self.counts.requests_answered += 1
-
-    def _again(self, row: OutboxRow) -> bool:
-        return bool(self._window.ask_again(row.lane or Lane.LIVE, [key_of(row)]))
 
     def _ask_test(self) -> bool:
         return self._tests.ask(self._clock.monotonic_s())

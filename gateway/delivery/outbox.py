@@ -118,7 +118,7 @@ class Outbox:
 
     def unnumbered(self, after_id: int, limit: int) -> list[RowKey]:
         """Undelivered rows above after_id that have no lane yet, in order of commit."""
-        return self._keys("lane IS NULL AND id > ? ORDER BY id LIMIT ?", after_id, limit)
+        return self._keys("done = 0 AND lane IS NULL AND id > ? ORDER BY id LIMIT ?", after_id, limit)
 
     def give_numbers(self, lanes: Sequence[tuple[int, Lane]]) -> None:
         """Put these rows (ids, in order of commit) into lanes and number them. Raises OutboxError."""
@@ -154,7 +154,7 @@ class Outbox:
 
     def undelivered(self, lane: Lane, after_id: int, limit: int) -> list[RowKey]:
         """Rows of a lane that not everybody has yet, in order, with ids above after_id."""
-        return self._keys("lane = ? AND id > ? ORDER BY id LIMIT ?", lane.value, after_id, limit)
+        return self._keys("done = 0 AND lane = ? AND id > ? ORDER BY id LIMIT ?", lane.value, after_id, limit)
 
     def undelivered_count(self) -> int:
         with named_errors(self.path):
@@ -166,14 +166,9 @@ class Outbox:
         rows = self._rows(f"SELECT {_COLUMNS} FROM alerts WHERE id = ?", row_id)
         return rows[0] if rows else None
 
-    def numbered(self, lane: Lane, first: int, last: int) -> list[int]:
-        """Ids of the rows that are still kept of these numbers of a lane."""
-        with named_errors(self.path):
-            found = self._connection.execute(
-                "SELECT id FROM alerts WHERE lane = ? AND seq BETWEEN ? AND ? ORDER BY id",
-                (lane.value, first, last),
-            )
-            return [row_id for (row_id,) in found]
+    def numbered(self, lane: Lane, first: int, last: int) -> list[RowKey]:
+        """The rows that are still kept of these numbers of a lane, delivered or not."""
+        return self._keys("lane = ? AND seq BETWEEN ? AND ? ORDER BY id", lane.value, first, last)
 
     def mark_acknowledged(self, row_ids: Iterable[int], *, delivered: bool) -> None:
         """The broker has these rows; delivered: its word is all that counts. Raises OutboxError."""
@@ -276,7 +271,7 @@ class Outbox:
 
     def _keys(self, where: str, *values: int | str) -> list[RowKey]:
         columns = "id, event_id, revision, phase, boot_id, monotonic_s"
-        query = f"SELECT {columns} FROM alerts WHERE done = 0 AND {where}"
+        query = f"SELECT {columns} FROM alerts WHERE {where}"
         with named_errors(self.path):
             return [RowKey(*row) for row in self._connection.execute(query, values)]
 

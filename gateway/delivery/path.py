@@ -72,10 +72,12 @@ class Path:
     def idle(self) -> bool:
         return self.board.idle and not self._in_flight and not self._answers
 
+    @property
+    def takes_answers(self) -> bool:
+        """There is room for one more answer, however many parts it has."""
+        return len(self._answers) < MOST_ANSWERS
+
     def put_answer(self, posting: Posting) -> None:
-        if len(self._answers) >= MOST_ANSWERS:
-            self.counts.answers_dropped += 1
-            return
         self._answers.append(posting)
 
     def changed(self, state: LinkState, now_s: float) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway.contract.encoding import BadPayload, decode, decode_for, encode
 from gateway.contract.topics import Topic, TopicBuilder, TopicKind, parse_topic
 from gateway.contract.types import Alert, Receipt, Request, Response, Text
-from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Result
+from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Lane, Result
 from gateway.delivery.broker_link import Heard
 from gateway.delivery.outbox import Outbox, OutboxRow, RowKey
 from gateway.delivery.path import Posting
@@ -50,14 +50,14 @@ def understand(heard: Heard, topics: TopicBuilder) -> Receipt | Asked | None:
 
 
 class RequestDesk:
-    """Answers requests from the outbox. again: takes rows to be sent once more, says how many it took."""
+    """Answers requests from the outbox. again: takes rows of a lane to be sent once more, says how many."""
 
     def __init__(
         self,
         topics: TopicBuilder,
         outbox: Outbox,
         stamp: Callable[[Alert, OutboxRow], Alert],
-        again: Callable[[OutboxRow], bool],
+        again: Callable[[Lane, Sequence[RowKey]], int],
         start_test: Callable[[], bool],
     ) -> None:
         self._topics = topics
@@ -103,8 +103,7 @@ class RequestDesk:
             return [self._posting(asked, Result.REFUSED, message=_RESEND_TOO_MANY)]
         asked_for = range(first, min(last, self._outbox.last_numbers()[lane]) + 1)
         kept = self._outbox.numbered(lane, first, last)
-        rows = [row for row in map(self._outbox.row, kept) if row is not None]
-        resent = sum(self._again(row) for row in rows)
+        resent = self._again(lane, kept)
         return [self._posting(asked, Result.OK, resent=resent, gone=len(asked_for) - len(kept))]
 
     def _posting(
@@ -134,10 +133,6 @@ class RequestDesk:
             message=message,
         )
         return Posting(self._topics.response(asked.command), encode(response))
-
-
-def key_of(row: OutboxRow) -> RowKey:
-    return RowKey(row.row_id, row.event_id, row.revision, row.phase, row.boot_id, row.monotonic_s)
 
 
 _OURS = (TopicKind.RECEIPT, TopicKind.REQUEST)

@@ -98,9 +98,13 @@ def test_rows_are_found_by_their_numbers(outbox: Outbox) -> None:
     add(outbox, *"abcdef")
     outbox.give_numbers([(number, Lane.LIVE if number % 2 else Lane.HISTORICAL) for number in range(1, 7)])
     outbox.mark_acknowledged([3], delivered=True)
-    assert outbox.numbered(Lane.LIVE, 1, 3) == [1, 3, 5]
-    assert outbox.numbered(Lane.HISTORICAL, 2, 99) == [4, 6]
-    assert outbox.numbered(Lane.LIVE, 4, 9) == []
+
+    def found(lane: Lane, first: int, last: int) -> list[int]:
+        return [row.row_id for row in outbox.numbered(lane, first, last)]
+
+    assert found(Lane.LIVE, 1, 3) == [1, 3, 5]
+    assert found(Lane.HISTORICAL, 2, 99) == [4, 6]
+    assert found(Lane.LIVE, 4, 9) == []
 
 
 def test_lanes_in_use_are_those_of_undelivered_numbered_rows(outbox: Outbox) -> None:
