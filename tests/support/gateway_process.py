@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.waiting import DEADLINE_S
@@ -40,7 +41,17 @@ def settings_text(
 class GatewayProcess:
     """start() it, end it politely or not; its log is kept for failures."""
 
-    def __init__(self, folder: Path, text: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        *,
+        program: Sequence[str] = ("gateway",),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """program: module that takes `run` and its options, after arguments of its own."""
+        self._program = tuple(program)
+        self._environment = {**os.environ, **(environment or {})}
         self.settings = folder / "gateway.toml"
         self.settings.write_text(text)
         self._log = folder / "gateway.log"
@@ -49,10 +60,11 @@ class GatewayProcess:
     def start(self) -> GatewayProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "run", "--settings", str(self.settings)],
+                [sys.executable, "-m", *self._program, "run", "--settings", str(self.settings)],
                 cwd=REPOSITORY,
                 stdout=log,
                 stderr=log,
+                env=self._environment,
             )
         return self
 
@@ -64,6 +76,17 @@ class GatewayProcess:
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+    def wait(self, deadline_s: float = DEADLINE_S) -> int:
+        """Until it ends by itself; the exit code."""
+        assert self._process is not None
+        code = self._process.wait(deadline_s)
+        self._process = None
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def terminate(self) -> int:
         """SIGTERM; the exit code."""
