@@ -55,6 +55,8 @@ from gateway.settings.schema import PortSettings
 from gateway.station import Station, StationEvent
 from gateway.supervision.beats import Beats
 from gateway.supervision.data_lock import DataLock
+from gateway.supervision.shown_file import ShownFile
+from gateway.supervision.shown_sensors import ShownSensors
 from gateway.telemetry.recorder import TelemetryRecorder
 from gateway.telemetry.setup import open_telemetry
 from gateway.version import release
@@ -169,6 +171,10 @@ class App:
     def _run_pipeline(self) -> None:
         assert self._publisher is not None
         assert self.model is not None
+        values = self._loaded.values
+        shown_file = ShownFile(self._loaded.data_dir, self._topics.base)
+        serial_of = {sensor.id: sensor.serial for sensor in values.sensor}
+        shown = ShownSensors(serial_of, shown_file.read(), self._clock.monotonic_s())
         with Outbox.open(self._outbox_path, check=False) as outbox:
             desk = Desk(
                 self._identity,
@@ -179,9 +185,10 @@ class App:
                 self._counters.get,
                 self._more_counters,
                 self._faults,
+                shown,
+                shown_file,
             )
             desk.close_orphans()
-            values = self._loaded.values
             station = Station(
                 bound_sensors(values.sensor),
                 self.model,

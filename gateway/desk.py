@@ -45,6 +45,8 @@ from gateway.delivery.outbox_fault import OutboxError
 from gateway.delivery.path_faults import PathFault
 from gateway.level_history import LevelHistory
 from gateway.station import RETIRED, Sighting, Station
+from gateway.supervision.shown_file import ShownFile
+from gateway.supervision.shown_sensors import ShownSensors
 from gateway.time_labels import StoredInstant, relabelled
 
 log = logging.getLogger(__name__)
@@ -82,7 +84,10 @@ class Desk:
         counters_of: Callable[[str], LinkCounters | None],
         more_counters: Callable[[], dict[str, int]],
         standing_faults: tuple[Fault, ...] = (),
+        shown: ShownSensors | None = None,
+        shown_file: ShownFile | None = None,
     ) -> None:
+        """shown, shown_file: what brokers show, also of earlier runs; None: nothing was, nothing is kept."""
         self._identity = identity
         self._outbox = outbox
         self._sink = sink
@@ -91,6 +96,8 @@ class Desk:
         self._counters_of = counters_of
         self._more_counters = more_counters
         self._standing_faults = standing_faults
+        self._shown = shown or ShownSensors({})
+        self._shown_file = shown_file
         self._topics = TopicBuilder(identity.site, identity.gateway)
         self._begun_s = clock.monotonic_s()
         self._health_due_s = self._begun_s
@@ -136,8 +143,11 @@ class Desk:
     def availability(self, sighting: Sighting) -> None:
         topic = self._topics.sensor_availability(sighting.sensor_id)
         if sighting.reason == RETIRED:
-            self._sink.put_state(topic, b"")
+            self._wipe(sighting.sensor_id)
             return
+        now_s = self._clock.monotonic_s()
+        self._shown.show(sighting.sensor_id, away=sighting.state is SensorState.OFFLINE, now_s=now_s)
+        self._remember_shown(now_s)
         sensor, now = _identity_of(sighting), self._clock.utc()
         payload = availability(self._identity, sensor, sighting.state, now, sighting.reason, sighting.message)
         self._tell(topic, payload)
@@ -165,6 +175,7 @@ class Desk:
             self._tell_levels(station)
             if now_s >= self._history_from_s + HISTORY_EVERY_S:
                 self._record_levels(now_s)
+        self._wipe_retired(station, now_s)
         for hour in station.book.finished_hours(self._clock):
             self._record("coverage", coverage_report(self._identity, hour, self._clock.quality()))
         faults = self._faults(station)
@@ -173,6 +184,27 @@ class Desk:
             self._health_due_s = now_s + HEALTH_EVERY_S
             self._told_faults = standing
             self._tell_health(station, faults, now_s)
+
+    def _wipe_retired(self, station: Station, now_s: float) -> None:
+        """Take off the brokers what is over: of earlier runs, or of sensors without a place."""
+        for sensor_id in self._shown.due(now_s):
+            log.info("sensor %s is over; its retained messages are wiped", sensor_id)
+            if sensor_id in station.sightings:
+                station.forget(sensor_id)
+            else:
+                self._wipe(sensor_id)
+        self._remember_shown(now_s)
+
+    def _wipe(self, sensor_id: str) -> None:
+        self._shown.retire(sensor_id)
+        topics = self._topics
+        for topic_of in (topics.sensor_availability, topics.sensor_health, topics.sensor_level):
+            self._sink.put_state(topic_of(sensor_id), b"")
+
+    def _remember_shown(self, now_s: float) -> None:
+        """Before the brokers are told, so that a crash leaves none that nobody knows of."""
+        if self._shown_file is not None:
+            self._shown_file.keep(self._shown.to_remember(), now_s)
 
     def _store(self) -> None:
         while self._waiting:

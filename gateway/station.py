@@ -37,6 +37,7 @@ from gateway.live_sensor import LiveSensor
 from gateway.model_setup import ModelSetup
 from gateway.pipeline import SensorPipeline
 from gateway.sensors import Seated, SensorRegistry, Standing
+from gateway.station_words import DISABLED, DUPLICATE, LINK_FAULTS, REFUSED_NL, UNBOUND, port_words
 
 log = logging.getLogger(__name__)
 
@@ -149,8 +150,7 @@ class Station:
             case HealthReceived():
                 self._report_health(port, event)
             case LinkChanged():
-                self.links[port] = event
-                log.info("port %s: %s %s", port, event.state.value, event.detail)
+                self._follow_link(port, event)
             case PortChanged():
                 self._follow_port(event)
             case _:
@@ -190,17 +190,17 @@ class Station:
                 code=f"link_{link.state.value}",
                 where=port,
                 since_utc=utc_of(link.now_s),
-                message=_LINK_FAULTS[link.state],
+                message=LINK_FAULTS[link.state],
             )
             for port, link in self.links.items()
-            if link.state in _LINK_FAULTS and link.now_s <= settled_s
+            if link.state in LINK_FAULTS and link.now_s <= settled_s
         ]
         ports = [
             Fault(
                 code=f"port_{changed.state.value}",
                 where=changed.url,
                 since_utc=utc_of(changed.now_s),
-                message=Text(en=_sentence(changed, "en"), nl=_sentence(changed, "nl")),
+                message=port_words(changed),
             )
             for changed in self.ports.values()
             if changed.state not in _QUIET_PORT_STATES and changed.now_s <= settled_s
@@ -258,9 +258,9 @@ class Station:
             log.warning(
                 "sensor %s at %s is not bound to a place and raises no alert", seated.serial, seated.port
             )
-            self._show(replace(sighting, state=SensorState.UNBOUND, message=_UNBOUND))
+            self._show(replace(sighting, state=SensorState.UNBOUND, message=UNBOUND))
         elif not bound.enabled:
-            self._show(replace(sighting, state=SensorState.REFUSED, reason="disabled", message=_DISABLED))
+            self._show(replace(sighting, state=SensorState.REFUSED, reason="disabled", message=DISABLED))
         else:
             self._live[seated.port] = self._listen_to(bound, seated, calibration)
             self._show(sighting)
@@ -290,7 +290,7 @@ class Station:
                 sensor_id=provisional_id("refused", seated.port),
                 state=SensorState.REFUSED,
                 reason="duplicate_serial",
-                message=_DUPLICATE,
+                message=DUPLICATE,
             )
         )
 
@@ -306,7 +306,7 @@ class Station:
             log.warning("sensor %s (%s) is gone: %s", sensor_id, gone.serial, reason.value)
             self._show(replace(shown, state=SensorState.OFFLINE, reason=reason.value, message=None))
         if waiting is not None:
-            self._forget(provisional_id("refused", waiting.port))
+            self.forget(provisional_id("refused", waiting.port))
             self._admit(waiting)
 
     def _end(self, port: str, reason: EndReason) -> None:
@@ -325,7 +325,7 @@ class Station:
                 sensor_id,
                 SensorState.REFUSED,
                 refused.reason.value,
-                message=Text(en=refused.hint, nl=_REFUSED_NL),
+                message=Text(en=refused.hint, nl=REFUSED_NL),
                 serial=refused.serial,
                 place=bound.place if bound else None,
                 port=port,
@@ -342,6 +342,15 @@ class Station:
             share = None if coverage is None else coverage.share(self._clock.monotonic_s())
             self._outlets.sensor_health(sighting, event, share)
 
+    def _follow_link(self, port: str, changed: LinkChanged) -> None:
+        self.links[port] = changed
+        log.info("port %s: %s %s", port, changed.state.value, changed.detail)
+        if changed.state in _NOBODY_THERE:
+            for shown in tuple(self.sightings.values()):
+                if shown.port == port and shown.state is SensorState.REFUSED:
+                    reason = _NOBODY_THERE[changed.state].value
+                    self._show(replace(shown, state=SensorState.OFFLINE, reason=reason, message=None))
+
     def _follow_port(self, changed: PortChanged) -> None:
         self.ports[changed.url] = changed
         text = changed.text("en")
@@ -353,8 +362,8 @@ class Station:
             self.sightings[sighting.sensor_id] = sighting
             self._outlets.availability(sighting)
 
-    def _forget(self, sensor_id: str) -> None:
-        """A provisional name is over: the sensor behind it has its own again."""
+    def forget(self, sensor_id: str) -> None:
+        """A provisional name is over: its sensor has its own again, or is gone for good."""
         shown = self.sightings.pop(sensor_id, None)
         if shown is not None:
             self._outlets.availability(
@@ -362,33 +371,9 @@ class Station:
             )
 
 
-_QUIET_PORT_STATES = (PortState.OPENING, PortState.OPEN, PortState.STOPPED)
-
-_UNBOUND = Text(
-    en="This sensor is not in the settings: bind its serial number to a place ([[sensor]])",
-    nl="Deze sensor staat niet in de instellingen: koppel het serienummer aan een plek ([[sensor]])",
-)
-_DISABLED = Text(
-    en="This sensor is switched off in the settings (enabled = false)",
-    nl="Deze sensor is uitgezet in de instellingen (enabled = false)",
-)
-_DUPLICATE = Text(
-    en="Another sensor with this serial number was here first: one of the two is wrongly marked or a copy",
-    nl="Een andere sensor met dit serienummer was er eerder: een van de twee is fout gemerkt of een kopie",
-)
-_LINK_FAULTS = {
-    LinkState.SILENT: Text(
-        en="Nothing arrives on this port. Is the sensor powered, and is this its port?",
-        nl="Er komt niets binnen op deze poort. Heeft de sensor voeding, en is dit zijn poort?",
-    ),
-    LinkState.GARBLED: Text(
-        en="Bytes arrive but no frame is intact. Is the baud rate right, is the cable sound?",
-        nl="Er komen bytes binnen maar geen heel frame. Klopt de baudrate, is de kabel heel?",
-    ),
+_NOBODY_THERE = {
+    LinkState.CLOSED: LostReason.PORT_CLOSED,
+    LinkState.SILENT: LostReason.SILENT,
+    LinkState.GARBLED: LostReason.GARBLED,
 }
-_REFUSED_NL = "Deze sensor past niet bij deze gateway: werk de gateway of de firmware van de sensor bij"
-
-
-def _sentence(changed: PortChanged, language: str) -> str:
-    text = changed.text(language)
-    return f"{text.message}. {text.hint}" if text.hint else text.message
+_QUIET_PORT_STATES = (PortState.OPENING, PortState.OPEN, PortState.STOPPED)

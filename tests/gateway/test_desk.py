@@ -20,6 +20,8 @@ from gateway.contract.vocabulary import Phase
 from gateway.delivery.outbox import Outbox, OutboxRow
 from gateway.delivery.path_faults import PathFault
 from gateway.desk import Desk
+from gateway.supervision.shown_file import ShownFile
+from gateway.supervision.shown_sensors import GONE_FOR_GOOD_S, ShownSensors
 from tests.gateway.test_station import A, scenario
 from tests.support.alerts import alert
 from tests.support.station_rig import StationRig, WorldClock, world_of
@@ -235,3 +237,61 @@ def test_a_port_that_cannot_be_used_is_a_fault_until_it_can(outbox: Outbox) -> N
 def test_encoding_refuses_what_breaks_the_contract() -> None:
     with pytest.raises(ValueError, match="breaks the contract"):
         encode(alert(1, laeq_db=float("inf")))
+
+
+class TestRetired:
+    """What is over is taken off the brokers."""
+
+    def desk(self, outbox: Outbox, sink: Sink, folder: Path, serial_of: dict[str, str]) -> Desk:
+        file = ShownFile(folder, "aggression/v1/harbour/gw-1")
+        return Desk(
+            IDENTITY,
+            outbox,
+            sink,
+            AlertFactory("harbour", "gw-1", "boot-2"),
+            WorldClock(),
+            counters_of=lambda port: None,
+            more_counters=dict,
+            shown=ShownSensors(serial_of, file.read()),
+            shown_file=file,
+        )
+
+    def test_a_sensor_that_left_the_settings_loses_all_its_topics(
+        self, outbox: Outbox, tmp_path: Path
+    ) -> None:
+        for bound in ({A: "north", "SIM-B": "south"}, {A: "north"}):
+            sink = Sink()
+            desk = self.desk(outbox, sink, tmp_path, {place: serial for serial, place in bound.items()})
+            rig = StationRig(bound, outlets=desk)
+            rig.play(world_of(scenario(duration_s=3.0)))
+            desk.tick(rig.station, 20.0)
+        wiped = {topic for topic, payload in sink.states.items() if not payload}
+        base = "aggression/v1/harbour/gw-1/sensor/south"
+        assert wiped == {f"{base}/availability", f"{base}/level", f"{base}/health"}
+        assert sink.state("sensor/north/availability")["state"] == "online"
+
+    def test_one_without_a_place_that_is_gone_for_good(self, outbox: Outbox, tmp_path: Path) -> None:
+        sink = Sink()
+        desk = self.desk(outbox, sink, tmp_path, {})
+        rig = StationRig({}, outlets=desk)
+        rig.play(world_of(scenario(duration_s=3.0)))
+        for event in rig.links[A].closed("unplugged", 3.0):
+            rig.station.take(A, event)
+        topic = f"aggression/v1/harbour/gw-1/sensor/unbound-{A}/availability"
+        desk.tick(rig.station, GONE_FOR_GOOD_S - 1.0)
+        assert sink.states[topic]
+        desk.tick(rig.station, GONE_FOR_GOOD_S + 10.0)
+        assert sink.states[topic] == b""
+        assert f"unbound-{A}" not in rig.station.sightings
+
+    def test_it_is_remembered_before_it_is_shown(self, outbox: Outbox, tmp_path: Path) -> None:
+        class Checking(Sink):
+            def put_state(self, topic: str, payload: bytes) -> bool:
+                sensor_id = topic.split("/sensor/")[1].split("/")[0]
+                assert sensor_id in ShownFile(tmp_path, "aggression/v1/harbour/gw-1").read()
+                return super().put_state(topic, payload)
+
+        sink = Checking()
+        rig = StationRig({}, outlets=self.desk(outbox, sink, tmp_path, {}))
+        rig.play(world_of(scenario(duration_s=3.0)))
+        assert sink.states

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_bridge.events import LostReason, RefusedReason
+from firmware_bridge.events import LinkChanged, LinkState, LostReason, RefusedReason, SensorRefused
 from firmware_bridge.simulator.scenario import (
     Faults,
     Plug,
@@ -228,3 +228,25 @@ def test_a_garbled_line_and_a_silent_one_are_faults_with_a_next_step() -> None:
         assert (fault.code, fault.where) == (code, A)
         assert fault.message is not None
         assert "?" in fault.message.nl
+
+
+def test_a_refused_sensor_that_is_unplugged_is_offline_and_can_be_forgotten() -> None:
+    rig = StationRig({})
+    refused = SensorRefused("AS-9", RefusedReason.UNKNOWN_LAYOUT, "Install other firmware", 1.0)
+    rig.station.take("usb-9", refused)
+    assert rig.kept.states("unbound-AS-9") == [("refused", "unknown_layout")]
+    rig.station.take("usb-8", LinkChanged(LinkState.CLOSED, "unplugged", 2.0))
+    assert rig.kept.states("unbound-AS-9")[-1] == ("refused", "unknown_layout")
+    rig.station.take("usb-9", LinkChanged(LinkState.CLOSED, "unplugged", 2.0))
+    assert rig.kept.states("unbound-AS-9")[-1] == ("offline", "port_closed")
+    rig.station.forget("unbound-AS-9")
+    assert rig.kept.states("unbound-AS-9")[-1] == ("offline", "retired")
+    rig.station.take("usb-9", refused)
+    assert rig.kept.states("unbound-AS-9")[-1] == ("refused", "unknown_layout")
+
+
+def test_a_bound_sensor_that_is_refused_and_falls_silent_is_offline() -> None:
+    rig = StationRig({"AS-9": "north"})
+    rig.station.take("usb-9", SensorRefused("AS-9", RefusedReason.TOO_FAST, "Install other firmware", 1.0))
+    rig.station.take("usb-9", LinkChanged(LinkState.SILENT, "", 4.0))
+    assert rig.kept.states("north")[-2:] == [("refused", "too_fast"), ("offline", "silent")]
