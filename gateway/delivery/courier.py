@@ -188,13 +188,12 @@ class Courier:
             self._mark(now_s)
         self._window.release_due(now_s)
         if active.connected:
-            self._unstored.send(active, self._room(active), now_s)
+            self._unstored.send(active, now_s)
             self._send_alerts(active, now_s)
         for path in self._paths.values():
-            if self._room(path) > 0:
-                path.send_beat(self._topics.heartbeat, self._beat, self._rules.heartbeat_s, now_s)
-            path.send_own(self._room(path), now_s)
-        if active.connected and not self._window.in_flight and self._room(active) > 0:
+            path.send_beat(self._topics.heartbeat, self._beat, self._rules.heartbeat_s, now_s)
+            path.send_own(now_s)
+        if active.connected and not self._window.in_flight:
             self._records.send(active, active.board.next_rank(), now_s)
         self._leave_silent_brokers(now_s)
         self._tidy(now_s)
@@ -204,7 +203,7 @@ class Courier:
 
     def next_due_s(self) -> float | None:
         """When send() has something to do though nothing came in."""
-        beats = [path.next_beat_s() for path in self._paths.values() if self._room(path) > 0]
+        beats = [path.next_beat_s() for path in self._paths.values()]
         may_test = self._paths[self._active].connected and not self.last_round
         due = [*beats, self._window.next_due_s(), self._tests.next_due_s() if may_test else None]
         return min((due_s for due_s in due if due_s is not None), default=None)
@@ -241,7 +240,8 @@ class Courier:
 
     def _send_alerts(self, active: Path, now_s: float) -> None:
         most = active.state.receive_maximum
-        most -= max(self._others_in_flight(active), min(1, most - 1))  # one is kept for beats and states
+        others = active.unanswered - self._window.in_flight_on(active.name)
+        most -= max(others, min(1, most - 1))  # one is kept for beats and states
         if most < 1:
             return
         self._window.limit(most)
@@ -254,6 +254,8 @@ class Courier:
             if row is None or (row.delivered and not candidate.asked):
                 self._window.forget(candidate)
                 continue
+            if candidate.asked and not row.delivered and not self._window.has_sent(row.row_id):
+                continue  # it has not left yet and comes in its turn, after earlier revisions of its event
             path = self._way(candidate, active)
             token = self._publish(path, row)
             if token is NotSent.OFFLINE:
@@ -278,7 +280,7 @@ class Courier:
         if candidate.attempt % 2:
             for other in self._paths.values():
                 kept = min(1, other.state.receive_maximum - 1)
-                if other is not active and other.connected and self._room(other) > kept:
+                if other is not active and other.connected and other.room > kept:
                     return other
         return active
 
@@ -338,15 +340,6 @@ class Courier:
                 clock=clock_of(ClockState(quality.state), quality.error_ms),
             )
         )
-
-    def _room(self, path: Path) -> int:
-        """Messages that this broker still takes."""
-        flying = self._window.in_flight_on(path.name) + self._others_in_flight(path)
-        return path.state.receive_maximum - flying
-
-    def _others_in_flight(self, path: Path) -> int:
-        """Messages in flight on it that are no rows."""
-        return path.in_flight + self._unstored.in_flight(path.name) + self._records.in_flight(path.name)
 
     def _silent_s(self, path: Path, now_s: float) -> float:
         rows_s = self._window.oldest_in_flight_s(now_s, path.name)

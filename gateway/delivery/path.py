@@ -53,6 +53,7 @@ class Path:
         self.counts = PathCounts()
         self._answers: deque[Posting] = deque()
         self._in_flight: dict[Token, tuple[float, StateMessage | None]] = {}
+        self._unanswered: set[Token] = set()
         self._beat_token: Token | None = None
         self._beat_due_s = 0.0
         self._progress_s = 0.0
@@ -64,9 +65,14 @@ class Path:
         return self.state.connected
 
     @property
-    def in_flight(self) -> int:
-        """Messages of its own without the broker's answer."""
-        return len(self._in_flight)
+    def unanswered(self) -> int:
+        """Messages of QoS 1 on this connection without the broker's answer, whoever's they are."""
+        return len(self._unanswered)
+
+    @property
+    def room(self) -> int:
+        """Messages that this broker still takes."""
+        return self.state.receive_maximum - len(self._unanswered)
 
     @property
     def idle(self) -> bool:
@@ -87,6 +93,7 @@ class Path:
                 if message is not None:
                     self.board.give_back(message)
             self._in_flight.clear()
+            self._unanswered.clear()
             self._answers.clear()
             self._beat_token = self._state_token = None
             self._good_since_s = None
@@ -101,6 +108,7 @@ class Path:
         """Whether the answer was for a message of the path's own."""
         if answer.token.generation == self.state.generation:
             self._progress_s = now_s
+        self._unanswered.discard(answer.token)
         known = self._in_flight.pop(answer.token, None)
         if answer.token == self._beat_token:
             self._beat_token = None
@@ -117,7 +125,8 @@ class Path:
 
     def send_beat(self, topic: str, payload: Callable[[], bytes], every_s: float, now_s: float) -> None:
         """A heartbeat when it is due and the last one is answered."""
-        if not self.connected or self._beat_token is not None or now_s < self._beat_due_s:
+        due_s = self.next_beat_s()
+        if due_s is None or now_s < due_s:
             return
         self._beat_due_s = now_s + every_s
         token = self._publish(topic, payload(), retain=False, qos=1)
@@ -125,15 +134,14 @@ class Path:
             self._beat_token = token
             self._in_flight[token] = (now_s, None)
 
-    def send_own(self, room: int, now_s: float) -> None:
-        """Answers, then states, of which one is in flight; room: how many messages the broker still takes."""
-        most = room + self.in_flight
-        while self._answers and most > self.in_flight and self.connected:
+    def send_own(self, now_s: float) -> None:
+        """Answers, then states, of which one is in flight."""
+        while self._answers and self.room > 0 and self.connected:
             posting = self._answers.popleft()
             token = self._publish(posting.topic, posting.payload, retain=False, qos=1)
             if isinstance(token, Token):
                 self._in_flight[token] = (now_s, None)
-        while self.connected and self._state_token is None and most > self.in_flight:
+        while self.connected and self._state_token is None and self.room > 0:
             message = self.board.take()
             if message is None:
                 return
@@ -149,7 +157,9 @@ class Path:
             self.counts.states_published += 1
 
     def next_beat_s(self) -> float | None:
-        return self._beat_due_s if self.connected and self._beat_token is None else None
+        """When a heartbeat is due; None while none can leave."""
+        ready = self.connected and self._beat_token is None and self.room > 0
+        return self._beat_due_s if ready else None
 
     def silent_s(self, oldest_alert_s: float, now_s: float) -> float:
         """How long the broker has owed answers and given none.
@@ -174,11 +184,10 @@ class Path:
     def _publish(
         self, topic: str, payload: bytes, *, retain: bool, qos: int, answer_to: AnswerTo | None = None
     ) -> Token | NotSent:
-        return self.link.publish(
-            topic,
-            payload,
-            qos=qos,
-            retain=retain,
-            generation=self.state.generation,
-            answer_to=answer_to,
+        generation = self.state.generation
+        sent = self.link.publish(
+            topic, payload, qos=qos, retain=retain, generation=generation, answer_to=answer_to
         )
+        if qos and isinstance(sent, Token):
+            self._unanswered.add(sent)
+        return sent

@@ -46,18 +46,13 @@ class UnstoredAlerts:
                 self.dropped += 1
             self._waiting.append(alert)
 
-    def in_flight(self, path: str) -> int:
-        return sum(token.path == path for token in self._flying)
-
     def oldest_in_flight_s(self, path: str, now_s: float) -> float:
         """How long the first one without the broker's answer has been waiting, 0 without one."""
         since_s = [sent_s for token, (_, sent_s) in self._flying.items() if token.path == path]
         return now_s - min(since_s) if since_s else 0.0
 
-    def send(self, path: Path, room: int, now_s: float) -> None:
-        """room: how many messages the broker still takes."""
-        while self._waiting and room > 0:
-            room -= 1
+    def send(self, path: Path, now_s: float) -> None:
+        while self._waiting and path.room > 0:
             alert = self._waiting[0]
             answer_to = AnswerTo(self._topics.receipt, f"{alert.event_id}:{alert.revision}".encode())
             token = path.publish_alert(self._topics.event(alert.event_class), self._stamp(alert), answer_to)
@@ -108,13 +103,11 @@ class RecordMail:
             self._maybe_more = True
         self._thin_out()
 
-    def in_flight(self, path: str) -> int:
-        return int(self._flying is not None and self._flying[0].path == path)
-
     def send(self, path: Path, most_rank: Rank | None, now_s: float) -> None:
         """One record, unless something more important waits on this path (most_rank)."""
         self._forget_sent(now_s)
-        if self._flying is not None or self._sent is not None or not self._maybe_more:
+        busy = self._flying is not None or self._sent is not None
+        if busy or not self._maybe_more or path.room < 1:
             return
         stored = None
         with self._watching(now_s):

@@ -177,6 +177,10 @@ class DeliveryWindow:
             self._playing[candidate.lane] += 1
             self._ids[candidate.row.event_id, candidate.row.revision] = row_id
 
+    def has_sent(self, row_id: int) -> bool:
+        """The row was sent and is not delivered."""
+        return row_id in self._in_play
+
     def forget(self, candidate: Candidate) -> None:
         """It turned out to be delivered, or is no longer kept."""
         self._leave_play(candidate.row)

@@ -146,11 +146,23 @@ def test_states_leave_by_rank_then_in_order_of_first_appearance() -> None:
 class Side:
     """Alerts without a store on one scripted path."""
 
-    def __init__(self) -> None:
-        self.link = ScriptedLink("primary", connected=True, generation=1)
+    def __init__(self, receive_maximum: int = 10) -> None:
+        self.link = ScriptedLink("primary", receive_maximum, connected=True, generation=1)
         self.path = Path("primary", self.link, "mqtt://broker")  # type: ignore[arg-type]
-        self.path.changed(LinkState(LinkPhase.CONNECTED, 1, "mqtt://broker"), 0.0)
+        self._connected(1)
         self.alerts = UnstoredAlerts(TOPICS, encode)
+
+    def _connected(self, generation: int) -> None:
+        most = self.link.receive_maximum
+        self.path.changed(
+            LinkState(LinkPhase.CONNECTED, generation, "mqtt://broker", receive_maximum=most), 0.0
+        )
+
+    def connect_again(self) -> None:
+        self.link.generation += 1
+        self.link.pipe.clear()
+        self.link.unanswered.clear()
+        self._connected(self.link.generation)
 
     def sent(self) -> list[tuple[int, int]]:
         """Event and revision of what is in the pipe, in order."""
@@ -163,19 +175,21 @@ class Side:
 
     def answer(self, count: int) -> None:
         for _ in range(count):
-            assert self.alerts.acknowledged(self.link.pipe.popleft().token)
+            token = self.link.pipe.popleft().token
+            self.link.unanswered.discard(token)
+            assert not self.path.acknowledged(Acknowledged(token, 0), 0.0)
+            assert self.alerts.acknowledged(token)
 
 
 def test_they_leave_in_order_as_many_as_there_is_room_for() -> None:
-    side = Side()
+    side = Side(receive_maximum=4)
     side.alerts.take(story(number) for number in range(6))
-    side.alerts.send(side.path, 4, 0.0)
+    side.alerts.send(side.path, 0.0)
     assert side.sent() == [(0, 0), (0, 1), (0, 2), (0, 3)]
-    assert side.alerts.in_flight("primary") == 4
+    side.alerts.send(side.path, 0.0)
+    assert side.path.unanswered == 4
     side.answer(3)
-    side.alerts.send(side.path, 0, 0.0)
-    assert side.sent() == [(0, 3)]
-    side.alerts.send(side.path, 5, 0.0)
+    side.alerts.send(side.path, 0.0)
     assert side.sent() == [(0, 3), (1, 0), (1, 1)]
     side.answer(3)
     assert side.alerts.idle
@@ -184,22 +198,27 @@ def test_they_leave_in_order_as_many_as_there_is_room_for() -> None:
 
 
 def test_what_was_in_flight_on_a_lost_path_goes_again_before_what_waits() -> None:
-    side = Side()
+    side = Side(receive_maximum=3)
     side.alerts.take(story(number) for number in range(4))
-    side.alerts.send(side.path, 3, 0.0)
+    side.alerts.send(side.path, 0.0)
     side.alerts.lost("backup")
-    assert side.alerts.in_flight("primary") == 3
+    side.alerts.send(side.path, 0.0)
+    assert side.sent() == [(0, 0), (0, 1), (0, 2)]
     side.alerts.lost("primary")
-    side.link.pipe.clear()
-    side.alerts.send(side.path, 10, 0.0)
-    assert side.sent() == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    side.connect_again()
+    side.alerts.send(side.path, 0.0)
+    assert side.sent() == [(0, 0), (0, 1), (0, 2)]
+    side.answer(3)
+    side.alerts.send(side.path, 0.0)
+    assert side.sent() == [(0, 3)]
 
 
 def test_how_long_the_oldest_has_been_in_flight() -> None:
     side = Side()
-    side.alerts.take([alert(1), alert(2)])
-    side.alerts.send(side.path, 1, 10.0)
-    side.alerts.send(side.path, 1, 12.0)
+    side.alerts.take([alert(1)])
+    side.alerts.send(side.path, 10.0)
+    side.alerts.take([alert(2)])
+    side.alerts.send(side.path, 12.0)
     assert side.alerts.oldest_in_flight_s("primary", 15.0) == 5.0
     assert side.alerts.oldest_in_flight_s("backup", 15.0) == 0.0
     side.answer(1)
@@ -210,7 +229,7 @@ def test_too_many_cost_the_oldest_and_are_counted(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("gateway.delivery.side_mail.MOST_UNSTORED", 3)
     side = Side()
     side.alerts.take(alert(number) for number in range(5))
-    side.alerts.send(side.path, 10, 0.0)
+    side.alerts.send(side.path, 0.0)
     assert side.sent() == [(2, 0), (3, 0), (4, 0)]
     assert side.alerts.dropped == 2
 
@@ -219,7 +238,7 @@ def test_one_too_large_for_the_broker_does_not_block_the_others() -> None:
     side = Side()
     side.link.maximum_packet_size = len(encode(alert(1))) + 100
     side.alerts.take([alert(1), alert(2, model_id="x" * 1000), alert(3)])
-    side.alerts.send(side.path, 10, 0.0)
+    side.alerts.send(side.path, 0.0)
     assert side.sent() == [(1, 0), (3, 0)]
 
 
@@ -227,8 +246,8 @@ def test_without_a_connection_they_wait() -> None:
     side = Side()
     side.link.connected = False
     side.alerts.take([alert(1)])
-    side.alerts.send(side.path, 10, 0.0)
+    side.alerts.send(side.path, 0.0)
     assert not side.alerts.idle
     side.link.connected = True
-    side.alerts.send(side.path, 10, 0.0)
+    side.alerts.send(side.path, 0.0)
     assert side.sent() == [(1, 0)]

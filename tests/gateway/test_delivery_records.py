@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from gateway.delivery.broker_link import PRIMARY, LinkPhase, LinkState, Token
+from gateway.delivery.broker_link import PRIMARY, Acknowledged, LinkPhase, LinkState, Token
 from gateway.delivery.outbox_fault import OutboxError, OutboxFault
 from gateway.delivery.path import Path as BrokerPath
 from gateway.delivery.record_store import Record, RecordStore
@@ -317,6 +317,7 @@ class Mail:
         return taken  # type: ignore[return-value]
 
     def acknowledge(self) -> bool:
+        self.path.acknowledged(Acknowledged(self.last, 0), self.now_s)
         return self.mail.acknowledged(self.last, self.now_s)
 
 
@@ -351,7 +352,7 @@ def test_one_record_at_a_time_and_it_is_deleted_with_the_brokers_answer(store: R
     out.mail.keep([record("a"), record("b", LIFECYCLE)], 0.0)
     assert out.send() == "b"
     assert out.send() == ""
-    assert out.mail.in_flight(PRIMARY) == 1
+    assert out.path.unanswered == 1
     assert not out.mail.acknowledged(Token(1, 999), 0.0)
     assert out.acknowledge()
     assert not out.acknowledge()

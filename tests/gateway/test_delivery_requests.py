@@ -299,6 +299,23 @@ def test_rows_come_again_with_their_old_numbers_and_their_age(tmp_path: Path) ->
     assert alerts_in(world.settle()) == []  # once, and not until somebody tells
 
 
+def test_rows_that_have_not_left_yet_come_in_their_turn_and_once(tmp_path: Path) -> None:
+    world = world_with(tmp_path, ROOM)
+    world.lose()
+    world.commit(*(story(number) for number in range(100)))
+    world.round(40.0)
+    world.connect()
+    world.round()  # all are numbered, the first are in flight
+    given = {"numbering": world.outbox.numbering, "lane": Lane.HISTORICAL, "first_seq": 50, "last_seq": 59}
+    world.ask(ROOM, Command.RESEND, **given)
+    posted = world.take()
+    world.answer(*posted)
+    while world.outbox.undelivered_count():
+        world.tell(ROOM, *alerts_in(posted))
+        posted = world.settle()
+    assert [one.seq for one in alerts_in(world.took)] == list(range(1, 101))
+
+
 def test_a_strangers_request_is_not_answered_where_receivers_are_named(tmp_path: Path) -> None:
     world = world_with(tmp_path, ROOM)
     world.commit(alert(1))
