@@ -18,14 +18,18 @@ lacking() {
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
     lacking "needs Python's venv module: apt-get install python3-venv"
 
-# Delivery is tested against a real broker, Debian's mosquitto.
+# Delivery is tested against a real broker, Debian's mosquitto; the service unit with systemd's own checker.
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
-if ! command -v mosquitto >/dev/null; then
+packages=
+command -v mosquitto >/dev/null || packages="$packages mosquitto"
+command -v systemd-analyze >/dev/null || packages="$packages systemd"
+if [ -n "$packages" ]; then
     [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null ||
-        lacking "needs the mosquitto broker: sudo apt-get install mosquitto"
-    echo "installing mosquitto"
+        lacking "needs programs that are not here: sudo apt-get install$packages"
+    echo "installing$packages"
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto >/dev/null
+    # shellcheck disable=SC2086 - a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
 fi
 
 # A copied or moved checkout leaves an environment behind whose programs no longer start.
