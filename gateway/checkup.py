@@ -34,6 +34,7 @@ from gateway.model_setup import choose_model
 from gateway.phrases import Language, fill
 from gateway.settings.load import LoadedSettings
 from gateway.settings.schema import BrokerSettings, PortSettings
+from gateway.supervision.data_lock import holder_of
 
 State = Literal["ok", "warn", "fail"]
 
@@ -65,6 +66,7 @@ def check_up(loaded: LoadedSettings, language: Language, clock: HostClock) -> It
     """Everything, in the order in which a technician would put it right."""
     yield from settings(loaded)
     yield from data_dir(loaded.data_dir)
+    yield from running(loaded.data_dir)
     yield from clock_state(clock)
     yield from model(loaded)
     yield from ports(loaded.values.port, language)
@@ -110,6 +112,13 @@ def data_dir(path: Path) -> Iterator[Finding]:
         yield Finding("fail" if free_mb < DISK_FAIL_MB else "warn", "disk", "disk_low", values)
     else:
         yield Finding("ok", "disk", "disk_free", values)
+
+
+def running(data_dir: Path) -> Iterator[Finding]:
+    """A gateway at work is no fault, and says why its ports are taken; of none at work nothing is said."""
+    process = holder_of(data_dir)
+    if process is not None:
+        yield Finding("ok", "gateway", "gateway_runs", {"process": process or "?"})
 
 
 def clock_state(clock: HostClock) -> Iterator[Finding]:

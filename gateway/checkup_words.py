@@ -13,6 +13,7 @@ STATES: dict[str, Phrase] = {
 SUBJECTS: dict[str, Phrase] = {
     "settings": {"en": "settings", "nl": "instellingen"},
     "data": {"en": "data folder", "nl": "datamap"},
+    "gateway": {"en": "gateway", "nl": "gateway"},
     "disk": {"en": "disk", "nl": "schijf"},
     "clock": {"en": "clock", "nl": "klok"},
     "model": {"en": "model", "nl": "model"},
@@ -83,6 +84,10 @@ FINDINGS: dict[str, Phrase] = {
     "model_refused": {
         "en": "{text} (until then: levels only)",
         "nl": "{text} (tot dan: alleen niveaus)",
+    },
+    "gateway_runs": {
+        "en": "runs on this data folder (process {process})",
+        "nl": "draait op deze datamap (proces {process})",
     },
     "port_opens": {"en": "{url} opens", "nl": "{url} gaat open"},
     "port_trouble": {"en": "{url}: {what}. {hint}", "nl": "{url}: {what}. {hint}"},

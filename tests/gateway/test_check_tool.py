@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from gateway.clock import ClockQuality, HostClock
 from gateway.exit_codes import ExitCode
 from gateway.resources import config_root
 from gateway.settings.load import LoadedSettings, load_settings, parse_settings
+from gateway.supervision.data_lock import DataLock
 from tests.support.broker import HOST, MosquittoBroker, free_port
 from tests.support.ptys import pty_device
 
@@ -217,6 +219,33 @@ class TestPorts:
             os.close(holder)
         assert line.startswith("warn port")
         assert "another program holds it" in line
+
+
+class TestGateway:
+    def test_one_that_runs_is_said_and_not_disturbed(self, tmp_path: Path) -> None:
+        lock = DataLock.take(tmp_path)
+        (line,) = lines(checkup.running(tmp_path))
+        assert line == f"ok gateway runs on this data folder (process {os.getpid()})"
+        lock.release()
+        assert lines(checkup.running(tmp_path)) == []
+        assert lines(checkup.running(tmp_path / "not-made-yet")) == []
+
+    def test_many_looks_stop_no_gateway_that_starts(self, tmp_path: Path) -> None:
+        DataLock.take(tmp_path).release()
+        done = threading.Event()
+
+        def look() -> None:
+            while not done.is_set():
+                lines(checkup.running(tmp_path))
+
+        looks = [threading.Thread(target=look) for _ in range(2)]
+        for one in looks:
+            one.start()
+        for _ in range(20):
+            DataLock.take(tmp_path, patience_s=30.0).release()
+        done.set()
+        for one in looks:
+            one.join()
 
 
 class TestDelivery:
