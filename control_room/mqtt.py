@@ -255,8 +255,10 @@ class Line:
     def _answered(self, client: Client, attempt: _Attempt, code: ReasonCode) -> None:
         if code.is_failure:
             attempt.refused(int(code.value), str(code))
-        else:
-            client.subscribe(list(self._topics))
+            return
+        # From here on: a kept session brings messages before the broker has answered our subscription.
+        self._live = _Live(client, attempt.generation)
+        client.subscribe(list(self._topics))
 
     def _subscribed(self, client: Client, attempt: _Attempt, codes: list[ReasonCode]) -> None:
         if self._optional and attempt.subscribed:
@@ -271,7 +273,6 @@ class Line:
             client.subscribe(self._optional)
             return
         attempt.since_s = self._contact_s = time.monotonic()
-        self._live = _Live(client, attempt.generation)
         self._state(LinePhase.CONNECTED)
 
     def _received(self, attempt: _Attempt, message: MQTTMessage) -> None:

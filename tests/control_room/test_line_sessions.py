@@ -34,6 +34,7 @@ class Ear:
         self.taken: Collector[Taken] = Collector()
         self.fatal: Collector[BaseException] = Collector()
         self.full = 0
+        self.at_once = False
         self.line = Line(
             BrokerAddress(HOST, port, mqtt5=mqtt5),
             name,
@@ -51,6 +52,8 @@ class Ear:
         if self.full > 0:
             self.full -= 1
             return False
+        if self.at_once:
+            self.line.acknowledge([message])
         self.heard.add(message)
         return True
 
@@ -70,8 +73,12 @@ class Ear:
 
 
 @contextmanager
-def ear(port: int, name: str, session: Session = KEPT, *, mqtt5: bool = True) -> Iterator[Ear]:
+def ear(
+    port: int, name: str, session: Session = KEPT, *, mqtt5: bool = True, at_once: bool = False
+) -> Iterator[Ear]:
+    """at_once: each message is acknowledged as it comes."""
     made = Ear(port, name, session, mqtt5=mqtt5)
+    made.at_once = at_once
     made.line.start()
     try:
         made.wait_connected()
@@ -165,6 +172,26 @@ def test_a_session_is_stale_by_the_time_since_the_last_contact() -> None:
     assert not session.is_stale(70.0, 100.0)
     assert session.is_stale(69.0, 100.0)
     assert not Session().is_stale(None, 1e9)
+
+
+@both
+def test_what_a_kept_session_brings_at_once_can_be_acknowledged_at_once(
+    broker: MosquittoBroker, mqtt5: bool
+) -> None:
+    """It comes before the broker has answered our subscription; unacknowledged it would fill the window."""
+    name = f"at-once-{mqtt5}"
+    with Witness(broker.port, "nothing") as source:
+        with ear(broker.port, name, mqtt5=mqtt5):
+            pass
+        for number in range(50):
+            source.publish("news/e", b"%d" % number)
+        with ear(broker.port, name, mqtt5=mqtt5, at_once=True) as listener:
+            listener.heard.wait_for(lambda messages: len(messages) == 50)
+            source.publish("news/e", b"last")
+            listener.heard.wait_for(lambda messages: len(messages) == 51)
+        with ear(broker.port, name, mqtt5=mqtt5) as later:
+            source.publish("news/e", b"after")
+            later.wait(b"after")
 
 
 @both

@@ -188,10 +188,13 @@ def test_a_gateway_gone_from_one_of_two_brokers_is_not_gone(store: Path) -> None
         desk(store, primary.port, backup.port) as room,
     ):
         gateway.post((TOPICS.status, encode(GATEWAY_STATUS)), legs=(0, 1), retain=True)
-        room.changes.wait_for(lambda changes: len(changes) == 1)
+        gateway.beat(legs=(0,))
+        gateway.beat(legs=(1,))
+        for beat in (1, 2):  # both know that it is there
+            gateway.wait_answered(beat)
         gateway.post((TOPICS.status, encode(gone)), legs=(0,), retain=True)
         gateway.beat()
-        gateway.wait_answered(1)
+        gateway.wait_answered(3)
         gateway.post((TOPICS.status, encode(gone)), legs=(1,), retain=True)
         room.changes.wait_for(lambda changes: len(changes) == 2)
         assert room.changes.items == [GatewayChange(GATEWAY_STATUS, 0), GatewayChange(gone, 0)]
