@@ -448,6 +448,25 @@ def test_rows_the_disk_does_not_number_leave_without_and_get_one_later(
     assert [(keys([one])[0], one.seq) for one in sent] == [((2, 0), 1), ((3, 0), 2)]
 
 
+def test_rows_that_get_a_number_while_they_wait_go_once_and_by_their_lane(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = build(with_receivers(ROOM))
+    disk = Refusal(world, monkeypatch, "give_numbers")
+    world.commit(*(alert(number, 0, Phase.END) for number in range(30)))
+    world.round(31.0)
+    world.connect()
+    world.round()
+    posted = world.take()
+    first = alerts_in(posted)
+    assert 0 < len(first) < 30
+    disk.on = False
+    world.answer(*posted)
+    rest = alerts_in(world.settle())
+    assert keys(first) + keys(rest) == [(number, 0) for number in range(30)]
+    assert {one.lane for one in rest} == {Lane.HISTORICAL}
+
+
 def test_rows_without_a_number_survive_a_new_connection(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
