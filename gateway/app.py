@@ -126,14 +126,15 @@ class App:
             self.beats.expect(stage, STARTED_WITHIN_S)
         self._publisher.start()
         self._tell_status(Presence.ONLINE)
-        self._telemetry, self._book = self._open_telemetry(self.model)
-        self._telemetry.start()
-        self._pipeline.start()
+        # Before what takes its time: frames wait in the inbox, and a restart is deaf for less.
         ports = self._loaded.values.port
         self._ports = PortWatcher(
             [port.url for port in ports], self._worker, self._put, beat=self.beats.of("port-watch")
         )
         self._ports.start()
+        self._telemetry, self._book = self._open_telemetry(self.model)
+        self._telemetry.start()
+        self._pipeline.start()
         log.info("gateway %s/%s runs", self._identity.site, self._identity.gateway)
 
     def stop(self) -> None:
