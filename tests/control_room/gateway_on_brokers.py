@@ -61,16 +61,14 @@ class GatewayOnBrokers:
     def send(self, *alerts: Alert, legs: Sequence[int] = (0,)) -> list[Alert]:
         """Commit and publish."""
         rows = [self.add(one) for one in alerts]
-        for row in rows:
-            self.post(self.script.event(row), legs=legs)
+        self._post_all([self.script.event(row) for row in rows], legs)
         return rows
 
     def send_again(self, legs: Sequence[int] = (0,)) -> int:
         """What nobody has receipted, once more; how many those were."""
         with self._lock:
             postings = [self.script.event(row) for row in self.script.unreceived()]
-        for posting in postings:
-            self.post(posting, legs=legs)
+        self._post_all(postings, legs)
         return len(postings)
 
     def beat(self, legs: Sequence[int] = (0,), **changes: object) -> None:
@@ -79,8 +77,7 @@ class GatewayOnBrokers:
         self.post(posting, legs=legs)
 
     def post(self, posting: Posting, *, legs: Sequence[int] = (0,), retain: bool = False) -> None:
-        for leg in legs:
-            self._legs[leg]._client.publish(*posting, qos=1, retain=retain)
+        self._post_all([posting], legs, retain)
 
     def wait_received(self, deadline_s: float = DEADLINE_S) -> None:
         """Until all its rows were receipted."""
@@ -91,6 +88,16 @@ class GatewayOnBrokers:
 
     def wait_answered(self, beat: int) -> None:
         self.said.wait_for(lambda _: beat in self.script.beats_answered, f"the answer to beat {beat}")
+
+    def _post_all(self, postings: Sequence[Posting], legs: Sequence[int], retain: bool = False) -> None:
+        """Until each broker has them."""
+        sent = [
+            self._legs[leg]._client.publish(topic, payload, qos=1, retain=retain)
+            for topic, payload in postings
+            for leg in legs
+        ]
+        for info in sent:
+            info.wait_for_publish(DEADLINE_S)
 
     def _unreceived(self) -> list[Alert]:
         with self._lock:
