@@ -19,6 +19,7 @@ class RoutedNetwork:
     def __init__(self, number: int) -> None:
         self._gateway, self._router = f"chaosg{number}", f"chaosr{number}"
         self._near, self._far = f"10.70.{number}", f"10.71.{number}"
+        self._gateway_link, self._broker_link = f"cg{number}", f"cb{number}"
         self.broker_host = f"{self._far}.6"
         self.close()
         for name in (self._gateway, self._router):
@@ -27,7 +28,6 @@ class RoutedNetwork:
         _ip("link", "add", f"cg{number}", "netns", self._gateway, "type", "veth", "peer", f"crg{number}",
             "netns", self._router)  # fmt: skip
         _ip("link", "add", f"cb{number}", "type", "veth", "peer", f"crb{number}", "netns", self._router)
-        self._gateway_link, self._router_link = f"cg{number}", f"crg{number}"
         _ip("-n", self._gateway, "addr", "add", f"{self._near}.2/30", "dev", f"cg{number}")
         _ip("-n", self._router, "addr", "add", f"{self._near}.1/30", "dev", f"crg{number}")
         _ip("-n", self._router, "addr", "add", f"{self._far}.5/30", "dev", f"crb{number}")
@@ -58,10 +58,14 @@ class RoutedNetwork:
     def lossy(self, percent: int) -> None:
         """So many of a hundred packets of either way are lost, by chance."""
         rules = (
-            f"table ip chaos {{ chain forward {{ type filter hook forward priority 0;"
-            f" numgen random mod 100 < {percent} drop; }} }}"
+            "table ip chaos {",
+            "chain forward {",
+            "type filter hook forward priority 0;",
+            f"numgen random mod 100 < {percent} drop",
+            "}",
+            "}",
         )
-        self._in_router("nft", rules)
+        self._in_router("nft", "\n".join(rules))
 
     def heal(self) -> None:
         for way in ("up", "down"):
@@ -70,6 +74,8 @@ class RoutedNetwork:
             self._in_router("nft", "delete table ip chaos", check=False)
 
     def close(self) -> None:
+        # The kernel takes its time over a namespace; what is in this one would be in the way of the next.
+        _ip("link", "del", self._broker_link, check=False)
         for name in (self._gateway, self._router):
             _ip("netns", "del", name, check=False)
 

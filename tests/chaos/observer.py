@@ -13,6 +13,7 @@ from tests.chaos.accounts import Committed, Key, Ledger, Shown
 from tests.chaos.victim import REPOSITORY, python
 
 DEADLINE_S = 30.0
+NOTICES = ("gateway_silent", "gap_found", "gap_lost", "store_trouble", "not_shown", "not_heard")
 
 
 class Observer:
@@ -22,6 +23,10 @@ class Observer:
         self.cell = "start"
         self.committed: dict[Key, Committed] = {}
         self.ledgers = {name: Ledger(name) for name in stores}
+        self.told_of: dict[str, list[float]] = {}
+        """Sensor -> when receivers got a beginning of an event there, stored by the gateway or not."""
+        self.noticed: set[str] = set()
+        """What receivers told besides alerts."""
         self.eras = dict.fromkeys(stores, 0)
         self._outputs = {name: _Tail(path) for name, path in outputs.items()}
         self._changed = threading.Condition()
@@ -68,7 +73,9 @@ class Observer:
         for name, tail in self._outputs.items():
             shown = self.ledgers[name].shown
             for line in tail.lines():
-                if line.get("type") == "alert":
+                if line.get("type") in NOTICES:
+                    self.noticed.add(str(line["type"]))
+                elif line.get("type") == "alert":
                     key = (str(line["event_id"]), int(line["revision"]), str(line["phase"]))
                     durable, again = bool(line.get("durable", True)), bool(line.get("again", False))
                     shown.append(Shown(key, durable, self.cell, again, self.eras[name]))
@@ -97,6 +104,8 @@ class Observer:
             self.committed.setdefault(key, _committed(key, line, self.cell))
         else:
             self.ledgers[line["by"]].received.setdefault(key, line["at_s"])
+            if line["phase"] == "start":
+                self.told_of.setdefault(line["sensor"], []).append(line["at_s"])
 
 
 def _committed(key: Key, line: dict[str, Any], cell: str) -> Committed:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.load import HOLD_S, LOUD_DB
 
 SITE, GATEWAY = "chaos", "gw"
-DISK_KB = 600
+DISK_KB = 6000
 
 
 @dataclass(frozen=True, slots=True)

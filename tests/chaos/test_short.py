@@ -14,7 +14,7 @@ from tests.chaos.table import Summary, lines
 from tests.chaos.trial import Trial, run_cell, run_kills
 
 SEED = 4
-KILLS = 15
+KILLS = 12
 ENOUGH_MIN = 10.0
 FAULTS = (
     "everything killed at once",

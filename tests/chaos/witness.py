@@ -87,7 +87,7 @@ class StoreFile:
             return []
         try:
             found = connection.execute(
-                "SELECT id, event_id, revision, phase FROM revisions WHERE id > ? ORDER BY id",
+                "SELECT id, event_id, revision, phase, alert_json FROM revisions WHERE id > ? ORDER BY id",
                 (self._last_id,),
             ).fetchall()
         finally:
@@ -96,8 +96,15 @@ class StoreFile:
         if found:
             self._last_id = found[-1][0]
         return [
-            {"received": event_id, "revision": revision, "phase": phase, "by": self._name, "at_s": at_s}
-            for _id, event_id, revision, phase in found
+            {
+                "received": event_id,
+                "revision": revision,
+                "phase": phase,
+                "sensor": _sensor_of(alert_json),
+                "by": self._name,
+                "at_s": at_s,
+            }
+            for _id, event_id, revision, phase, alert_json in found
         ]
 
 
