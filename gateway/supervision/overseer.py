@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 FEED_EVERY_S = 2.0
-GIVE_UP_S = 10.0
+GIVE_UP_S = 9.0
 """A promise broken for this long is not kept any more: with the usual one of 5 s a deadlock lasts 15 s."""
 PAUSED_S = 2.0
 """Who looks this much later than meant did not run, and so, as a rule, did nobody else."""

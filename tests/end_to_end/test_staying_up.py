@@ -22,6 +22,8 @@ from tests.support.service_manager import ListeningManager
 
 A = "SIM-A"
 WATCHDOG_S = 4.0
+BANGS_S = (3.0, 10.0, 17.0, 24.0)
+"""A slow machine may not be up for the first."""
 ILL = "tests.support.ill_gateway"
 
 
@@ -144,7 +146,7 @@ def test_a_second_gateway_on_the_same_folder_is_told_who_has_it(tmp_path: Path) 
 
 def test_an_alert_is_raised_while_the_service_manager_is_gone(tmp_path: Path) -> None:
     environment = {"NOTIFY_SOCKET": str(tmp_path / "nobody"), "WATCHDOG_USEC": "4000000"}
-    with MosquittoBroker() as broker, simulated(tmp_path, bangs(3.0)), Witness(broker.port) as witness:
+    with MosquittoBroker() as broker, simulated(tmp_path, bangs(*BANGS_S)), Witness(broker.port) as witness:
         text = settings_text(tmp_path, broker.port, [A], model="none")
         with GatewayProcess(tmp_path, text, environment=environment) as gateway:
             start = json.loads(witness.seen.first(has_phase("start"), "start").payload)
