@@ -17,6 +17,7 @@ from gateway.contract.types import Heartbeat, Response
 from gateway.contract.vocabulary import Lane, Result
 
 MOST_GATEWAYS = 10_000
+UNHEARD_AFTER = 3  # requests without an answer
 MOST_NUMBERINGS = 4  # of one gateway: each is a store that it once had
 GapNotice = GapFound | GapFilled | GapLost
 
@@ -55,6 +56,7 @@ class _Source:
     numbering: str | None = None
     asked: _Asked | None = None
     failures: int = 0
+    unanswered: int = 0  # in a row, and nothing else came either
     not_before_s: float = 0.0
     tried: tuple[LaneKey, int] | None = None
     open_gaps: set[LaneKey] = field(default_factory=set)
@@ -94,6 +96,7 @@ class Gaps:
     def note(self, key: LaneKey, number: int, now_s: float) -> None:
         """An alert with this number of a lane came."""
         source = self._source(key)
+        source.unanswered = 0
         lane = self._lane(source, key, number - 1, now_s)
         if lane is None:
             return
@@ -143,6 +146,7 @@ class Gaps:
         asked = None if source is None else source.asked
         if source is None or asked is None or asked.transaction != response.transaction:
             return
+        source.unanswered = 0
         lane = source.lanes[asked.key]
         if response.result is Result.OK:
             gone = response.gone and response.gone >= lane.missing_in(asked.span)
@@ -165,6 +169,13 @@ class Gaps:
             source.asked = None
             source.failures = 0
             source.not_before_s = now_s
+
+    def take_unheard(self) -> list[tuple[str, str]]:
+        """Gateways that leave one request after the other unanswered, and of which no alert comes, once."""
+        unheard = [name for name, source in self._sources.items() if source.unanswered >= UNHEARD_AFTER]
+        for name in unheard:
+            self._sources[name].unanswered = 0
+        return unheard
 
     def take_told(self) -> list[GapNotice]:
         """What to tell people, once."""
@@ -200,6 +211,7 @@ class Gaps:
         delay_s = min(self._asking.most_s, self._asking.answer_s * 2.0 ** min(source.failures, 30))
         source.failures += 1
         if source.asked is not None:
+            source.unanswered += not source.asked.answered
             source.tried = (source.asked.key, source.asked.span.first)
         source.asked = None
         source.not_before_s = now_s + delay_s

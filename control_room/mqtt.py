@@ -91,6 +91,8 @@ class Line:
         self._live: _Live | None = None
         self._generation = 0
         self._stopping = threading.Event()
+        self._renewing = threading.Event()
+        self._begin_anew = False
         name = f"control-room:{path}" if path else "control-room"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -107,6 +109,10 @@ class Line:
         if threading.current_thread() is not self._thread and self._thread.ident is not None:
             self._thread.join(deadline_s)
         return not self._thread.is_alive()
+
+    def renew(self) -> None:
+        """Give up this connection and what the broker keeps for us; the next one begins anew."""
+        self._renewing.set()
 
     def publish(self, topic: str, payload: bytes, generation: int) -> Sent | None:
         """Hand one message (QoS 1) to the connection of this generation; None: it was not taken.
@@ -157,7 +163,7 @@ class Line:
         try:
             client = self._client(clean_session=not self._session.kept)
             self._listen(client, attempt)
-            fresh = self._session.is_stale(self._contact_s, time.monotonic())
+            fresh = self._begin_anew or self._session.is_stale(self._contact_s, time.monotonic())
             if fresh and not self._address.mqtt5:
                 self._end_old_session()
             self._connect(client, fresh)
@@ -194,6 +200,10 @@ class Line:
     def _serve(self, client: Client, attempt: _Attempt) -> tuple[LinePhase, str]:
         answer_by_s = time.monotonic() + ANSWER_S
         while not attempt.over:
+            if self._renewing.is_set():
+                self._renewing.clear()
+                self._begin_anew = True
+                return LinePhase.LOST, "nothing but heartbeats came: the session is begun anew"
             if self._stopping.is_set():
                 self._goodbye(client)
             if attempt.since_s is None and time.monotonic() > answer_by_s:
@@ -258,6 +268,7 @@ class Line:
             return
         # From here on: a kept session brings messages before the broker has answered our subscription.
         self._live = _Live(client, attempt.generation)
+        self._begin_anew = False
         client.subscribe(list(self._topics))
 
     def _subscribed(self, client: Client, attempt: _Attempt, codes: list[ReasonCode]) -> None:

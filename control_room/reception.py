@@ -44,6 +44,8 @@ class Lines(Protocol):
 
     def acknowledge(self, messages: Sequence[Message]) -> None: ...
 
+    def renew(self, path: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
@@ -149,6 +151,12 @@ class Reception:
         reachable = self.contacts.reachable() if self._part.confirms else ()
         for wanted in self.gaps.poll(now_s, reachable):
             self._ask_resend(wanted, now_s)
+        for name in self.gaps.take_unheard():
+            path = self.contacts.path_to(*name)
+            if (
+                path is not None
+            ):  # heartbeats come, and nothing else: the broker holds back what it has for us
+                self._lines.renew(path)
         self._tell_gaps()
         self._settle([], [], now_s)
         self._close_what_is_over(now_s)

@@ -195,6 +195,19 @@ def test_what_a_kept_session_brings_at_once_can_be_acknowledged_at_once(
 
 
 @both
+def test_a_session_that_is_renewed_forgets_what_the_broker_kept(broker: MosquittoBroker, mqtt5: bool) -> None:
+    with Witness(broker.port, "nothing") as source, ear(broker.port, f"new-{mqtt5}", mqtt5=mqtt5) as listener:
+        source.publish("news/f", b"1")
+        listener.wait(b"1")  # never acknowledged
+        listener.line.renew()
+        listener.wait_connected(times=2)
+        source.publish("news/f", b"2")
+        seen = listener.wait(b"1", b"2")
+        assert [message.payload for message in seen] == [b"1", b"2"]
+        assert any("begun anew" in state.detail for state in listener.states.items)
+
+
+@both
 def test_what_it_publishes_is_taken_by_the_broker(broker: MosquittoBroker, mqtt5: bool) -> None:
     with (
         Witness(broker.port, f"out/{mqtt5}") as witness,

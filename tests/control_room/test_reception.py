@@ -60,6 +60,7 @@ class Room:
     notices: list[Notice] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     dying: Callable[[str], None] = lambda point: None
+    renewed: list[str] = field(default_factory=list)
     runs: int = 0
     ledger: Ledger | None = None
     reception: Reception | None = None
@@ -119,6 +120,9 @@ class Room:
     def acknowledge(self, messages: Sequence[Message]) -> None:
         self.dying("acknowledge")
         self.acknowledged.extend(messages)
+
+    def renew(self, path: str) -> None:
+        self.renewed.append(path)
 
     def shown(self) -> list[tuple[str, int]]:
         return [(one.alert.event_id, one.alert.revision) for one in self.arrivals]
@@ -396,6 +400,38 @@ def test_a_gap_that_cannot_be_filled_is_told_and_left(room: Room, gateway: Scrip
         room.post(*room.tell(gateway))
     assert GapLost("harbour", "gw-1", Lane.LIVE, 2) in room.notices
     assert [command for command, _ in gateway.requests].count(Command.RESEND) == 1
+
+
+def test_when_nothing_but_heartbeats_comes_the_session_is_begun_anew(
+    room: Room, gateway: ScriptedGateway
+) -> None:
+    """A broker that holds back its messages for us, and with them every answer."""
+    room.post(gateway.event(gateway.add(alert(1))), gateway.heartbeat())
+    for number in range(2, 5):
+        gateway.add(alert(number))
+    room.wait(60, gateway)
+    assert room.renewed == []
+    room.wait(60, gateway)
+    assert room.renewed == ["primary"]
+    room.wait(60, gateway)
+    assert room.renewed == ["primary"]
+    room.line(phase=LinePhase.LOST)
+    room.line()
+    room.wait(10, gateway)
+    room.post(*room.tell(gateway))
+    room.tell(gateway)
+    assert gateway.unreceived() == []
+
+
+def test_a_gateway_that_answers_no_request_but_sends_alerts_is_left_alone(
+    room: Room, gateway: ScriptedGateway
+) -> None:
+    room.post(gateway.event(gateway.add(alert(1))))
+    gateway.add(alert(2))
+    for number in range(3, 20):
+        room.post(gateway.event(gateway.add(alert(number))))
+        room.wait(20, gateway)
+    assert room.renewed == []
 
 
 def test_live_alerts_that_overtake_the_backlog_are_no_gap(room: Room, gateway: ScriptedGateway) -> None:
