@@ -123,7 +123,7 @@ class SensorLink:
     def __init__(
         self, layouts: Collection[int] = (1,), *, gateway_epoch: int = 0, baud: int | None = None
     ) -> None:
-        """layouts: that can be used; gateway_epoch: of our own frames; baud: None where bytes take no time."""
+        """layouts: that can be used; gateway_epoch: of our own frames; baud: None if bytes take no time."""
         self._layouts = frozenset(layouts)
         self._gateway_epoch = gateway_epoch
         self._baud = baud

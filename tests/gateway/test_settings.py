@@ -67,7 +67,8 @@ def test_paths_are_relative_to_the_settings_file() -> None:
 class TestBrokerPassword:
     def test_from_its_file(self, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("hunter2\nmore\n", encoding="utf-8")
-        (tmp_path / "gw.toml").write_text(HEAD + "[broker]\nusername='u'\npassword_file='secret'\n" + DELIVERY)
+        broker = "[broker]\nusername='u'\npassword_file='secret'\n"
+        (tmp_path / "gw.toml").write_text(HEAD + broker + DELIVERY)
         password = _password(load_settings(tmp_path / "gw.toml"))
         assert password is not None
         assert password.reveal() == "hunter2"
