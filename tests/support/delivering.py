@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -60,9 +61,9 @@ class Gateway:
         self.clock = clock or HostClock()
         self.links: Collector[LinkState] = Collector()
         self.fatal: Collector[tuple[str, BaseException]] = Collector()
-        plain = BrokerOptions(
-            HOST, 0, TOPICS.gateway, backoff=QUICK, session_expiry_s=60, listen_to=LISTEN_TO
-        )
+        # A session for each outbox, or a shared broker would bring one test's receipts to the next.
+        client = f"gw-{hashlib.sha256(bytes(outbox.path)).hexdigest()[:12]}"
+        plain = BrokerOptions(HOST, 0, client, backoff=QUICK, session_expiry_s=60, listen_to=LISTEN_TO)
         plain = replace(plain, **options)  # type: ignore[arg-type]
         named = zip((PRIMARY, BACKUP), ports, strict=False)
         self.publisher = Publisher(
