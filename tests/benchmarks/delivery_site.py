@@ -28,7 +28,7 @@ class Certificates:
     """Broker and clients show one each, and each asks for the other's."""
 
     ca: Path
-    broker: Files
+    own: Files
     client: Files
 
     @classmethod
@@ -36,12 +36,13 @@ class Certificates:
         authority = Authority(folder, "ca")
         return cls(authority.ca, authority.issue(HOST), authority.issue("client", seed=3))
 
-    def start_broker(self) -> MosquittoBroker:
-        """Made, not started."""
+    def broker_of(self, *options: str) -> MosquittoBroker:
+        """A broker, not started yet; options: more lines of its configuration."""
         return MosquittoBroker(
+            *options,
             f"cafile {self.ca}",
-            f"certfile {self.broker.cert}",
-            f"keyfile {self.broker.key}",
+            f"certfile {self.own.cert}",
+            f"keyfile {self.own.key}",
             "require_certificate true",
             speaks_tls=True,
         )

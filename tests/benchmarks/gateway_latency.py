@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,7 @@ def scenario(sensors: int, alerts: int, together: bool, apart_s: float = APART_S
 
 
 def measure(
-    folder: Path, script: Scenario, *, traced: bool, tls: bool = False
+    folder: Path, script: Scenario, *, traced: bool, tls: bool = False, options: Sequence[str] = ()
 ) -> tuple[Latencies, list[dict[str, float | str | None]]]:
     """Play it against a gateway; latencies, and with `traced` the instants of each alert."""
     bangs = Bangs(script)
@@ -179,7 +180,9 @@ def measure(
     certificates = Certificates.make(folder) if tls else None
     shown = Shown()
     with ExitStack() as stack:
-        broker = stack.enter_context(certificates.start_broker() if certificates else MosquittoBroker())
+        broker = stack.enter_context(
+            certificates.broker_of(*options) if certificates else MosquittoBroker(*options)
+        )
         subscriber = Subscriber(broker.port, certificates)
         stack.callback(subscriber.close)
         text = settings_text(folder, broker.port, serials, more=RULE)
@@ -249,6 +252,7 @@ def main() -> None:
     parser.add_argument("--stages", action="store_true", help="say where the time goes")
     parser.add_argument("--tls", action="store_true", help="certificates on both sides, and receipts")
     parser.add_argument("--apart", type=float, default=APART_S, help="seconds between one sensor's bangs")
+    parser.add_argument("--broker-options", nargs="*", default=(), help="more lines for mosquitto.conf")
     args = parser.parse_args()
     # The subscriber's thread is not to wait for the simulator's, which this process runs as well.
     sys.setswitchinterval(0.0005)
@@ -256,7 +260,9 @@ def main() -> None:
     for sensors, alerts in zip(args.sensors, args.alerts, strict=True):
         with tempfile.TemporaryDirectory() as made:
             script = scenario(sensors, alerts, args.together, max(args.apart, APART_S))
-            found, starts = measure(Path(made), script, traced=args.stages, tls=args.tls)
+            found, starts = measure(
+                Path(made), script, traced=args.stages, tls=args.tls, options=args.broker_options
+            )
             show(sensors, found, starts, os.getloadavg()[0])
 
 

@@ -28,7 +28,6 @@ from tests.benchmarks.machine import processor
 from tests.benchmarks.watched_site import PATHS, RECEIVER, Sign, WatchedSite, has_fault, is_health
 from tests.chaos.load import HOLD_S, LOUD_DB, Load
 from tests.chaos.points import HOLD
-from tests.support.waiting import wait_until
 
 SERIALS = ["C-01", "C-02"]
 RULE = f"[decision.loud]\nenabled = true\nlevel_db = {LOUD_DB:g}\nfor_s = 0.125\nhold_s = {HOLD_S:g}\n"
@@ -172,8 +171,8 @@ def failures() -> list[Failure]:
         ),
         Failure(
             "gateway stopped (SIGSTOP)",
-            lambda site: site.watched.gateway.send(signal.SIGSTOP),
-            lambda site: site.watched.gateway.send(signal.SIGCONT),
+            lambda site: site.watched.gateway.signal(signal.SIGSTOP),
+            lambda site: site.watched.gateway.signal(signal.SIGCONT),
             GATEWAY_GONE,
         ),
     ]
@@ -228,7 +227,7 @@ def run(trials: int, seed: int, only: Sequence[str], out: Path) -> None:
             site = Site(watched, load, threading.Event())
             for number in range(trials):
                 for failure in chance.sample(chosen, len(chosen)):
-                    wait_until(lambda: recovered(site), "a site that is well", RECOVERY_S)
+                    watched.wait(lambda: recovered(site), "a site that is well", RECOVERY_S)
                     site.resting.wait(SETTLE_S + chance.uniform(0.0, 2.5))
                     row = {"failure": failure.name, "seed": seed, "trial": number, "s": trial(site, failure)}
                     with out.open("a", encoding="utf-8") as file:

@@ -78,7 +78,7 @@ class WatchedSite:
         self._undo.callback(self.ports.stop)
         self.receiver.start()
         self._undo.callback(self.receiver.end)
-        self._undo.enter_context(self.gateway.start())
+        self._undo.enter_context(self.gateway)
         stopping = threading.Event()
         follower = threading.Thread(target=self._follow, args=(stopping,), daemon=True)
         follower.start()
@@ -103,8 +103,15 @@ class WatchedSite:
         told = [sign for sign in latest if sign is not None and not sign.body["faults"]]
         if len(told) < len(PATHS):
             return False
-        paths = max(told, key=lambda sign: sign.at_s).body["delivery"]["paths"]
-        return any(path["path"] == PATHS[0] and path["active"] for path in paths)
+        delivery = max(told, key=lambda sign: sign.at_s).body.get("delivery") or {"paths": []}
+        return any(path["path"] == PATHS[0] and path["active"] for path in delivery["paths"])
+
+    def wait(self, holds: Callable[[], bool], what: str, deadline_s: float) -> None:
+        """As tests.support.waiting, but looks rarely: the site is what is measured."""
+        give_up_s = time.monotonic() + deadline_s
+        while not holds():
+            assert time.monotonic() < give_up_s, f"waited {deadline_s} s for {what}"
+            threading.Event().wait(0.2)
 
     def _settings(self, folder: Path, serials: list[str], rule: str) -> str:
         ports = [self.gates["gateway", path].port for path in PATHS]
