@@ -19,7 +19,7 @@ class Setup:
     disk: what the gateway's data is on: "" (a plain folder), "small" (tmpfs of DISK_KB) or "failing" (a file
     system whose writes can be made to fail). network: "" (loopback, through the gates) or "routed": the
     gateway in a network namespace behind a router. clock: libfaketime can shift it. names: the broker is
-    known by a host name. broker_lines: more lines for mosquitto.conf.
+    known by a host name. broker_lines: more lines for mosquitto.conf. confirm: as in the gateway's settings.
     """
 
     sensors: int = 8
@@ -36,6 +36,7 @@ class Setup:
     names: bool = False
     broker_lines: tuple[str, ...] = ()
     historical_after_s: float = 30.0
+    confirm: str = "receipt"
 
     @property
     def serials(self) -> tuple[str, ...]:
@@ -62,7 +63,8 @@ def settings_text(setup: Setup, folder: Path, data: Path, ways: Sequence[Endpoin
         *_broker("broker", setup, folder, ways[0]),
         *(_broker("backup_broker", setup, folder, ways[1]) if len(ways) > 1 else ()),
         "[delivery]",
-        f"receivers = [{names}]",
+        f'confirm = "{setup.confirm}"',
+        f"receivers = [{names if setup.confirm == 'receipt' else ''}]",
         "test_alert_every_h = 0",
         f"historical_after_s = {setup.historical_after_s:g}",
         "[storage]",

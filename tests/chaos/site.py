@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from random import Random
 
 from firmware_bridge.simulator.pty_port import PtyPorts
 from tests.chaos.accounts import Key, UpTime
@@ -44,8 +43,7 @@ class Site:
     def __init__(self, setup: Setup, seed: int, *, number: int = 0) -> None:
         """number: keeps sites that stand beside each other apart (namespaces)."""
         self.setup = setup
-        self.seed = seed
-        self.random = Random(f"{seed}/site")
+        self.patience_s = SETTLE_S
         self.folder = Path(tempfile.mkdtemp(prefix="chaos-"))
         self.data = self.folder / "data"
         self._undo = ExitStack()
@@ -209,12 +207,12 @@ class Site:
             lambda: sum(len(ledger.received) for ledger in ledgers) >= wanted, deadline_s
         )
 
-    def settle(self, deadline_s: float = SETTLE_S) -> bool:
+    def settle(self, deadline_s: float | None = None) -> bool:
         """Silence, then wait until every commit is with every receiver; whether that came to be."""
         self.load.quiet()
         self.wait(1.0)
         self.until(self._events_are_over, 8.0)
-        give_up_s = time.monotonic() + deadline_s
+        give_up_s = time.monotonic() + (self.patience_s if deadline_s is None else deadline_s)
         while time.monotonic() < give_up_s:
             self.observer.look()
             if not self.observer.missing(frozenset(self.forgiven)):

@@ -20,7 +20,7 @@ from tests.chaos.kills import Killer, plan
 from tests.chaos.load import HOP_S
 from tests.chaos.paths import Window
 from tests.chaos.setup import Setup
-from tests.chaos.site import Site
+from tests.chaos.site import SETTLE_S, Site
 from tests.support.broker import mosquitto_program
 
 WARM_ROWS = 4
@@ -79,23 +79,24 @@ def versions() -> dict[str, str]:
     }
 
 
-def run_cell(cell: Cell, seed: int, number: int = 0) -> Trial:
-    """One fault, on a site of its own."""
+def run_cell(cell: Cell, seed: int, number: int = 0, *, patience_s: float = SETTLE_S) -> Trial:
+    """One fault, on a site of its own. patience_s: how long the quiet end may last."""
     begun_s = time.monotonic()
     trial = Trial("cell", seed)
     outcome = Outcome(cell.name, 1)
     trial.outcomes.append(outcome)
     try:
-        _ill_treat(cell, trial, outcome, number)
+        _ill_treat(cell, trial, outcome, number, patience_s)
     except AssertionError as problem:  # of the harness: this fault could not be made, others can
         trial.problems.append(f"{cell.name}: {problem}")
     trial.lasted_s = time.monotonic() - begun_s
     return trial
 
 
-def _ill_treat(cell: Cell, trial: Trial, outcome: Outcome, number: int) -> None:
+def _ill_treat(cell: Cell, trial: Trial, outcome: Outcome, number: int, patience_s: float) -> None:
     seed = trial.seed
     with Site(cell.setup, seed, number=number) as site:
+        site.patience_s = patience_s
         site.start()
         if not site.received_more(WARM_ROWS):
             outcome.problems.append("nothing arrived even before the fault")
@@ -158,7 +159,7 @@ def _finish(site: Site, trial: Trial, *, hears: bool = True) -> None:
     if not site.settle():
         trial.problems.append("not everything arrived in the quiet at the end")
     site.gateway_down(site.gateway.terminate)
-    site.settle(20.0)
+    site.settle(min(20.0, site.patience_s))
     for receiver in site.receivers.values():
         receiver.terminate()
     site.observer.look()
