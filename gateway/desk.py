@@ -347,6 +347,6 @@ def _storage_fault(problem: OutboxError, now: datetime) -> Fault:
         since_utc=utc_text(now.timestamp()),
         message=Text(
             en=f"Alerts leave but are not stored ({problem})",
-            nl=f"Alarmen gaan uit maar worden niet opgeslagen ({problem.what}): maak ruimte op de schijf",
+            nl=f"Alarmen gaan uit maar worden niet opgeslagen ({problem.what_nl}): maak ruimte op de schijf",
         ),
     )

@@ -31,7 +31,7 @@ from gateway.delivery.courier_counts import CourierCounts
 from gateway.delivery.disk_watch import DiskWatch
 from gateway.delivery.outbox import Outbox, OutboxRow
 from gateway.delivery.path import Path
-from gateway.delivery.path_faults import PathFault, disk_fault, link_faults
+from gateway.delivery.path_faults import PathFault, disk_fault, link_faults, records_fault
 from gateway.delivery.receipt_book import ReceiptBook
 from gateway.delivery.record_store import Record, RecordStore
 from gateway.delivery.requests import Asked, RequestDesk, understand
@@ -212,8 +212,11 @@ class Courier:
         """What is wrong on the way now."""
         links = [(path.state, self._down_since_s[name]) for name, path in self._paths.items()]
         found = [*link_faults(links), *self._book.faults(now_s)]
-        broken = [self._disk.fault, self._records.fault]
-        return (*found, *(disk_fault(*one) for one in broken if one is not None))
+        if self._disk.fault is not None:
+            found.append(disk_fault(*self._disk.fault))
+        if self._records.fault is not None:
+            found.append(records_fault(*self._records.fault))
+        return tuple(found)
 
     def health(self, now_s: float) -> DeliveryHealth:
         """How delivery stands, for the gateway's health."""

@@ -26,15 +26,27 @@ class OutboxFault(enum.Enum):
 
 
 class OutboxError(GatewayError):
-    """The outbox could not do what was asked; nothing was half done."""
+    """The outbox could not do what was asked; nothing was half done. what_nl: the failure in Dutch."""
 
     def __init__(self, fault: OutboxFault, path: Path, *, detail: str = "") -> None:
         what, hint = fault.value
         super().__init__(f"{what} ({detail})" if detail else what, where=str(path), hint=hint)
         self.fault = fault
         self.detail = detail
+        self.what_nl = _DUTCH[fault]
 
 
+_DUTCH = {
+    OutboxFault.FULL: "de schijf is vol",
+    OutboxFault.READ_ONLY: "het bestand of de schijf is alleen-lezen",
+    OutboxFault.UNAVAILABLE: "het bestand kan niet worden geopend of gemaakt",
+    OutboxFault.DISK_ERROR: "de schijf meldt fouten",
+    OutboxFault.BUSY: "een ander proces houdt het bestand vast",
+    OutboxFault.DAMAGED: "het bestand is beschadigd",
+    OutboxFault.FOREIGN: "dit is een database van een ander programma",
+    OutboxFault.NEWER: "het bestand is van een nieuwere versie van dit programma",
+    OutboxFault.OTHER: "de opslag faalde",
+}
 _BY_NAME = {
     "SQLITE_FULL": OutboxFault.FULL,
     "SQLITE_READONLY": OutboxFault.READ_ONLY,

@@ -59,9 +59,17 @@ def test_fault(since_s: float) -> PathFault:
 def disk_fault(problem: OutboxError, since_s: float) -> PathFault:
     text = Text(
         en=f"What was delivered cannot be noted ({problem}); alerts leave, some of them twice",
-        nl=f"Aflevering kan niet worden bijgehouden ({problem.what}); alarmen gaan uit, sommige dubbel",
+        nl=f"Aflevering kan niet worden bijgehouden ({problem.what_nl}); alarmen gaan uit, sommige dubbel",
     )
     return PathFault("outbox_failed", str(problem.where), since_s, text)
+
+
+def records_fault(problem: OutboxError, since_s: float) -> PathFault:
+    text = Text(
+        en=f"History beside the alerts is not kept ({problem}); alerts leave as ever",
+        nl=f"Geschiedenis naast de alarmen wordt niet bewaard ({problem.what_nl}); alarmen gaan gewoon uit",
+    )
+    return PathFault("records_failed", str(problem.where), since_s, text)
 
 
 _RECEIPTS_REFUSED = Text(

@@ -36,6 +36,7 @@ class ReceiptBook:
         self._receivers = Receivers(names, heartbeat_s)
         self._unnoted: list[tuple[str, int, str]] = []
         self._row_ids: list[int] = []
+        self._forgot = False
         self._late_since_s: dict[str, float] = {}
         self.connected = self._receivers.connected
         self.disconnected = self._receivers.disconnected
@@ -64,11 +65,15 @@ class ReceiptBook:
         try:
             told = self._outbox.mark_received(self._unnoted, self._receivers.names)
         except OutboxError:
-            del self._unnoted[:-MOST_UNNOTED]  # what is forgotten is sent and told again
+            self._forgot |= len(self._unnoted) > MOST_UNNOTED
+            del self._unnoted[:-MOST_UNNOTED]
             raise
         self._unnoted.clear()
         self._window.marked(self._row_ids)
         self._row_ids.clear()
+        if self._forgot:
+            self._forgot = False
+            self._window.read_again()  # what was forgotten is sent and told again
         for event_id, revision in (key for key, everybody in told.items() if everybody):
             self._tests.delivered(event_id, revision, now_s)
         return sum(told.values())

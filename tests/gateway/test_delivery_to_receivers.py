@@ -521,10 +521,10 @@ def test_a_records_file_that_cannot_be_used_stops_no_alert_and_is_a_fault(
         gateway.commit(0, 8)
         assert_all_in_order(room, 8)
         gateway.wait_delivered()
-        gateway.wait_fault("outbox_failed", str(path))
+        gateway.wait_fault("records_failed", str(path))
         path.rmdir()
         room.seen.first(lambda item: item.payload == b"level")
-        gateway.wait_no_fault("outbox_failed", str(path))
+        gateway.wait_no_fault("records_failed", str(path))
 
 
 def test_an_event_is_no_record(outbox: Outbox, broker: MosquittoBroker) -> None:
