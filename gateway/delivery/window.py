@@ -202,7 +202,9 @@ class DeliveryWindow:
         if reason >= FIRST_REFUSAL:
             self.refused(candidate, now_s)
             return Outcome.REFUSED, candidate
-        self._held.pop(candidate.row.event_id, None)
+        held = self._held.get(candidate.row.event_id)
+        if held is not None and held.until_s is None:  # else it was another revision that was refused
+            del self._held[candidate.row.event_id]
         playing = self._in_play.get(candidate.row.row_id)
         if playing is not None:
             if self._rules.receivers:
@@ -253,11 +255,11 @@ class DeliveryWindow:
     def all_due(self, now_s: float) -> None:
         """A receiver is back: what it has not told of goes again now, not when its time has come.
 
-        What was sent a moment ago is left alone: its receipt is on the way.
+        What was sent a moment ago is given that moment: its receipt may be on the way, or it came too early.
         """
         for one in self._in_play.values():
-            if one.due_s is not None and now_s - one.sent_s > JUST_SENT_S:
-                one.due_s = now_s
+            if one.due_s is not None:
+                one.due_s = min(one.due_s, max(now_s, one.sent_s + JUST_SENT_S))
 
     def start_over(self) -> None:
         """Everything undelivered goes again, what was held too: another broker may judge otherwise."""

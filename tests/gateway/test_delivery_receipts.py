@@ -208,8 +208,20 @@ def test_a_receiver_that_is_back_is_not_sent_what_is_on_its_way() -> None:
     sending.window.all_due(1.0)
     assert sending.through(1.0) == []  # the one a moment old, the other in flight
     sending.acknowledge(2)
+    assert sending.through(1.9) == []
+    assert sending.through(2.0) == [1]  # it had come too early, and does not wait for its next time
     assert sending.through(9.9) == []
-    assert sending.through(10.0) == [1, 2]
+    assert sending.through(10.0) == [2]
+
+
+def test_what_was_sent_again_just_before_a_receiver_is_back_does_not_wait_for_its_doubled_time() -> None:
+    sending = Sending()
+    sending.add("a")
+    sending.through(0.0)
+    assert sending.through(10.0) == [1]
+    sending.window.all_due(11.0)
+    assert sending.through(11.9) == []
+    assert sending.through(12.0) == [1]
 
 
 # A backlog.
@@ -345,6 +357,24 @@ def test_a_refused_repetition_is_read_again_from_the_outbox() -> None:
     assert sending.window.wants_rows(Lane.LIVE)
     sending.add("a")
     assert sending.send(11.0) == [1]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_older_revision_that_goes_again_does_not_free_the_one_that_was_refused(asked: bool) -> None:
+    sending = Sending(first_refused_s=20.0)
+    sending.add("aaa")
+    assert sending.send() == [1]
+    sending.acknowledge(1)
+    assert sending.send() == [2]
+    sending.acknowledge(2, reason=NOT_AUTHORISED)
+    if asked:
+        again(sending, "a")
+    assert sending.through(10.0) == [1]
+    assert sending.through(19.9) == []
+    sending.window.release_due(20.0)
+    assert sending.window.wants_rows(Lane.LIVE)
+    sending.add("aaa")
+    assert sending.through(20.0) == [2, 3]
 
 
 def test_a_repetition_that_could_not_be_sent_goes_first_again() -> None:
