@@ -369,7 +369,7 @@ def test_an_older_revision_that_goes_again_does_not_free_the_one_that_was_refuse
     sending.acknowledge(2, reason=NOT_AUTHORISED)
     if asked:
         again(sending, "a")
-    assert sending.through(10.0) == [1]
+    assert set(sending.through(10.0)) == {1}
     assert sending.through(19.9) == []
     sending.window.release_due(20.0)
     assert sending.window.wants_rows(Lane.LIVE)
