@@ -55,7 +55,25 @@ class Contacts:
     def excuse(self, now_s: float) -> None:
         """We did not listen ourselves for a while: nobody is to blame for not having been heard."""
         for contact in self._contacts.values():
-            contact.heard_s = max(contact.heard_s, now_s) if not contact.silent else contact.heard_s
+            if not contact.silent:
+                contact.heard_s = now_s
+            contact.paths = dict.fromkeys(contact.paths, now_s)
+
+    def said_goodbye(self, name: Name, path: str) -> None:
+        """This line itself says that the gateway is gone from it: it need not be waited for there."""
+        if name in self._contacts:
+            self._contacts[name].paths.pop(path, None)
+
+    def quiet_lines(self, now_s: float) -> list[str]:
+        """Lines by which no gateway is heard any more of those that were, once: they may be dead."""
+        quiet = []
+        for path in sorted(self._connected):
+            heard = [contact for contact in self._contacts.values() if path in contact.paths]
+            if heard and all(now_s - one.paths[path] > MISSED_BEATS * one.interval_s for one in heard):
+                quiet.append(path)
+                for contact in heard:
+                    del contact.paths[path]
+        return quiet
 
     def beat(self, beat: Heartbeat, path: str, now_s: float) -> GatewayHeard | None:
         """A heartbeat came in; what there is to tell of it."""

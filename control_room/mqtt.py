@@ -28,7 +28,7 @@ from control_room.line import LinePhase, LineState, Message, Patience, Sent, Ses
 __all__ = ["Line", "LinePhase", "LineState", "Message", "Patience", "Sent", "Session", "Taken"]
 
 ANSWER_S = 10.0
-KEEP_ALIVE_S = 15
+KEEP_ALIVE_S = 10
 LOOP_S = 0.25
 MOST_UNACKNOWLEDGED = 200  # messages a broker may have under way to us when we acknowledge by hand (MQTT 5)
 MOST_BYTES = 1 << 20  # of one message (MQTT 5: the broker keeps a larger one to itself)
@@ -91,7 +91,7 @@ class Line:
         self._live: _Live | None = None
         self._generation = 0
         self._stopping = threading.Event()
-        self._renewing = threading.Event()
+        self._dropped: str | None = None  # why this connection is given up
         self._begin_anew = False
         name = f"control-room:{path}" if path else "control-room"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -110,9 +110,14 @@ class Line:
             self._thread.join(deadline_s)
         return not self._thread.is_alive()
 
+    def drop(self) -> None:
+        """Give up this connection; the next one goes on where it was."""
+        self._dropped = "nothing is heard of any gateway: is this line alive?"
+
     def renew(self) -> None:
         """Give up this connection and what the broker keeps for us; the next one begins anew."""
-        self._renewing.set()
+        self._begin_anew = True
+        self._dropped = "nothing but heartbeats came: the session is begun anew"
 
     def publish(self, topic: str, payload: bytes, generation: int) -> Sent | None:
         """Hand one message (QoS 1) to the connection of this generation; None: it was not taken.
@@ -145,6 +150,7 @@ class Line:
         failures = 0
         while not self._stopping.is_set():
             self._generation += 1
+            self._dropped = None
             attempt = _Attempt(self._generation)
             phase, detail = self._hold(attempt)
             self._live = None
@@ -153,6 +159,8 @@ class Line:
             # Only a connection that held for a while counts: a broker may let in and throw out at once.
             failures = 0 if attempt.held_s() > self._patience.most_s else failures
             delay_s = self._patience.delay_s(failures, self._random)
+            if self._dropped is not None and failures == 0:
+                delay_s = 0.0  # given up by ourselves: nobody refuses us
             failures += 1
             self._state(phase, detail, delay_s)
             self._stopping.wait(delay_s)
@@ -200,10 +208,8 @@ class Line:
     def _serve(self, client: Client, attempt: _Attempt) -> tuple[LinePhase, str]:
         answer_by_s = time.monotonic() + ANSWER_S
         while not attempt.over:
-            if self._renewing.is_set():
-                self._renewing.clear()
-                self._begin_anew = True
-                return LinePhase.LOST, "nothing but heartbeats came: the session is begun anew"
+            if self._dropped is not None:
+                return LinePhase.LOST, self._dropped
             if self._stopping.is_set():
                 self._goodbye(client)
             if attempt.since_s is None and time.monotonic() > answer_by_s:

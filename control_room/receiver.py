@@ -226,6 +226,9 @@ class _Lines:
     def publish(self, path: str, topic: str, payload: bytes) -> Sent | None:
         return self.all[path].publish(topic, payload, self.generations.get(path, 0))
 
+    def drop(self, path: str) -> None:
+        self.all[path].drop()
+
     def renew(self, path: str) -> None:
         self.all[path].renew()
 

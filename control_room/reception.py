@@ -25,7 +25,7 @@ from control_room.receipts import Receipts
 from control_room.states import States
 from gateway.contract.encoding import encode
 from gateway.contract.topics import TopicBuilder
-from gateway.contract.types import Alert, Heartbeat, Request, Response
+from gateway.contract.types import Alert, GatewayStatus, Heartbeat, Request, Response
 from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Presence, Result
 
 CONTACT_EVERY_S = 5.0
@@ -45,6 +45,8 @@ class Lines(Protocol):
     def acknowledge(self, messages: Sequence[Message]) -> None: ...
 
     def renew(self, path: str) -> None: ...
+
+    def drop(self, path: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class Reception:
             if status is None or status.state is Presence.ONLINE:  # else it is known to be gone
                 self._silent.add((silent.site, silent.gateway))
                 self._handlers.on_notice(silent)
+        for quiet in self.contacts.quiet_lines(now_s):
+            self._lines.drop(quiet)  # faster than its keep-alive finds out; if it was alive, no harm is done
         if self._part.asks:
             for name in self.contacts.to_ask(now_s):
                 self._ask_open(name, now_s)
@@ -179,6 +183,8 @@ class Reception:
                 return self._response(reading, response, message.path, now_s)
             case payload if payload is None or is_ours(payload):
                 self._changes += self.states.apply(reading.topic, message)
+                if isinstance(payload, GatewayStatus) and payload.state is Presence.OFFLINE:
+                    self.contacts.said_goodbye((payload.site, payload.gateway), message.path)
         return []
 
     def _alert(

@@ -207,6 +207,15 @@ def test_a_session_that_is_renewed_forgets_what_the_broker_kept(broker: Mosquitt
         assert any("begun anew" in state.detail for state in listener.states.items)
 
 
+def test_a_line_that_is_dropped_goes_on_where_it_was(broker: MosquittoBroker) -> None:
+    with Witness(broker.port, "nothing") as source, ear(broker.port, "dropped") as listener:
+        source.publish("news/g", b"1")
+        listener.wait(b"1")
+        listener.line.drop()
+        listener.wait_connected(times=2)
+        listener.heard.wait_for(lambda messages: [message.payload for message in messages] == [b"1", b"1"])
+
+
 @both
 def test_what_it_publishes_is_taken_by_the_broker(broker: MosquittoBroker, mqtt5: bool) -> None:
     with (

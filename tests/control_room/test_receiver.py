@@ -235,6 +235,7 @@ def test_a_silent_gateway_is_told_and_its_return(broker: MosquittoBroker, store:
         silent = room.notices.first(lambda notice: isinstance(notice, GatewaySilent))
         assert isinstance(silent, GatewaySilent)
         assert (silent.site, silent.gateway) == ("harbour", "quiet")
+        room.wait_connected(2)  # it makes sure that it was not the line
         gateway.beat(interval_s=5.0)
         room.notices.first(lambda notice: isinstance(notice, GatewayHeard))
 

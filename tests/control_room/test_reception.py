@@ -61,6 +61,7 @@ class Room:
     changes: list[Change] = field(default_factory=list)
     dying: Callable[[str], None] = lambda point: None
     renewed: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     runs: int = 0
     ledger: Ledger | None = None
     reception: Reception | None = None
@@ -123,6 +124,9 @@ class Room:
 
     def renew(self, path: str) -> None:
         self.renewed.append(path)
+
+    def drop(self, path: str) -> None:
+        self.dropped.append(path)
 
     def shown(self) -> list[tuple[str, int]]:
         return [(one.alert.event_id, one.alert.revision) for one in self.arrivals]
@@ -279,6 +283,33 @@ def test_heartbeats_are_answered_on_their_line_and_silence_is_told(
     assert room.notices == [GatewaySilent("harbour", "gw-1", 7.0)]
     room.post(gateway.heartbeat())
     assert room.notices[1:] == [GatewayHeard("harbour", "gw-1", 7.0)]
+
+
+def test_a_line_by_which_nothing_comes_any_more_is_tried_anew_once(
+    tmp_path: Path, gateway: ScriptedGateway
+) -> None:
+    room = Room(tmp_path / "room.db", lines_used=PATHS).begin()
+    other = ScriptedGateway(gateway="gw-2")
+    for path in PATHS:
+        room.post(gateway.heartbeat(), other.heartbeat(), path=path)
+    room.wait(20, gateway)  # one gateway goes on, by the first line
+    assert room.dropped == ["backup"]
+    room.line("backup", LinePhase.LOST)
+    room.line("backup")
+    room.wait(20, gateway)
+    assert room.dropped == ["backup"]  # it was not the line
+    room.post(gateway.heartbeat(), path="backup")
+    room.wait(20)
+    assert room.dropped == ["backup", "backup", "primary"]
+
+
+def test_a_line_that_says_itself_that_its_gateway_is_gone_is_alive(
+    room: Room, gateway: ScriptedGateway
+) -> None:
+    room.post(gateway.heartbeat())
+    room.post((TOPICS.status, encode(replace(GATEWAY_STATUS, state=Presence.OFFLINE, reason="stopped"))))
+    room.wait(60)
+    assert room.dropped == []
 
 
 def test_a_program_that_was_stopped_itself_blames_nobody(room: Room, gateway: ScriptedGateway) -> None:

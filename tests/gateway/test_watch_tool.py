@@ -71,9 +71,9 @@ def test_it_ends_after_so_many_alerts(broker: MosquittoBroker, login: list[str])
         source.publish(TOPICS.status, encode(GATEWAY_STATUS))
         for revision in (0, 0, 1, 2):
             source.publish(TOPICS.event("scream"), encode(alert(1, revision)))
-        code, out, _ = ended(process)
+        code, out, err = ended(process)
     told = [json.loads(line) for line in out.splitlines()]
-    assert code == ExitCode.OK
+    assert code == ExitCode.OK, err
     assert [one["type"] for one in told][:3] == ["gateway_status", "alert", "alert"]
     assert [one["revision"] for one in told[1:3]] == [0, 1]
 
@@ -214,6 +214,7 @@ def test_missing_alerts_silence_and_tests_have_lines(tmp_path: Path) -> None:
         assert process.stdout is not None
         lines = process.stdout
         assert any("STIL sinds" in line for line in lines)
+        wait_connected(process, "wacht op alarmen")  # again: it makes sure that it was not the line
         gateway.beat(interval_s=5.0)
         assert any("ALARMEN KWIJT: 1 (actueel), niet meer te krijgen" in line for line in lines)
         gateway.send(alert(4))
