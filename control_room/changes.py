@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway.contract.types import Alert, Fault, GatewayHealth, GatewayStatus, SensorAvailability
-from gateway.contract.vocabulary import Status
+from gateway.contract.vocabulary import Phase, Status
 
 
 class Step(Enum):
@@ -29,8 +29,8 @@ class Ignored(Enum):
 
 
 def may_ring(alert: Alert) -> bool:
-    """Only what is real rings, and only when it did not wait too long."""
-    return alert.status is Status.ACTUAL and not alert.historical
+    """Only what is real rings, begins or goes on, and did not wait too long; an end never does."""
+    return alert.status is Status.ACTUAL and not alert.historical and alert.phase is not Phase.END
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Delays between attempts: from first_s, doubling to most_s, +- jitter (0..1)."""
+    """Delays between attempts: from first_s, doubling to most_s, +- jitter (0..1): at most 5 s."""
 
     first_s: float = 1.0
-    most_s: float = 30.0
-    jitter: float = 0.3
+    most_s: float = 4.0
+    jitter: float = 0.25
 
     def delay_s(self, failures: int, random: Random) -> float:
         base_s = min(self.most_s, self.first_s * 2.0 ** min(failures, 30))

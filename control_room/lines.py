@@ -58,7 +58,7 @@ def alert_line(change: AlertChange | Arrival, style: Style) -> str:
     """
     alert, language = change.alert, style.language
     at_utc = alert.sound_onset_utc if change.step is Step.STARTED else alert.last_evidence_utc
-    mark = ">" if change.step is Step.STARTED else " "
+    mark = ">" if change.step is Step.STARTED and not alert.historical else " "
     columns = _columns(
         f"{mark} {phase_word(alert.phase, language).upper()}",
         severity_word(alert.severity, language).upper(),
@@ -70,7 +70,7 @@ def alert_line(change: AlertChange | Arrival, style: Style) -> str:
     )
     return _line(
         clock_time(at_utc, style.zone),
-        _status(alert.status, style),
+        _status(alert, style),
         coloured(columns, _colour(change), style),
         ", ".join(_remarks(change, language)),
     )
@@ -197,11 +197,15 @@ def _alert_age(alert: Alert, language: str) -> str:
     return age_text(alert.age_s, language)
 
 
-def _status(status: Status, style: Style) -> str:
-    """Empty when it is real: what is not real must jump out of its line."""
-    if status is Status.ACTUAL:
+def _status(alert: Alert, style: Style) -> str:
+    """Empty when it is real and new: what is not must jump out of its line."""
+    if alert.status is not Status.ACTUAL:
+        word = status_word(alert.status, style.language).upper()
+    elif alert.historical:
+        word = text("old", style.language)
+    else:
         return " " * STATUS_WIDTH
-    return coloured(f"*{status_word(status, style.language).upper()}*".ljust(STATUS_WIDTH), _LOUD, style)
+    return coloured(f"*{word}*".ljust(STATUS_WIDTH), _LOUD, style)
 
 
 def _columns(*cells: str) -> str:

@@ -211,7 +211,7 @@ class Courier:
     def faults(self, now_s: float) -> tuple[PathFault, ...]:
         """What is wrong on the way now."""
         links = [(path.state, self._down_since_s[name]) for name, path in self._paths.items()]
-        found = [*link_faults(links), *self._book.faults(now_s)]
+        found = [*link_faults(links, now_s), *self._book.faults(now_s)]
         if self._disk.fault is not None:
             found.append(disk_fault(*self._disk.fault))
         if self._records.fault is not None:
@@ -294,6 +294,8 @@ class Courier:
     def _answer(self, asked: Asked, path: Path) -> None:
         if self._rules.receivers and asked.request.receiver not in self._rules.receivers:
             self.counts.receipts_unknown += 1
+            self._book.stranger(asked.request.receiver, self._clock.monotonic_s())
+            path.put_answer(self._desk.refuse_stranger(asked))
             return
         if not path.takes_answers:
             path.counts.answers_dropped += 1  # not even looked up: a flood must not keep alerts waiting

@@ -10,6 +10,8 @@ from gateway.delivery.broker_link import LinkPhase, LinkState
 from gateway.delivery.outbox_fault import OutboxError
 from gateway.delivery.receivers import ReceiverSight
 
+FAULT_AFTER_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class PathFault:
@@ -21,10 +23,15 @@ class PathFault:
     message: Text
 
 
-def link_faults(states: Iterable[tuple[LinkState, float]]) -> Iterator[PathFault]:
-    """Of each path: its state and since when it is not connected, or since when it hears no receipts."""
+def link_faults(states: Iterable[tuple[LinkState, float]], now_s: float) -> Iterator[PathFault]:
+    """Of each path: its state and since when it is not connected, or since when it hears no receipts.
+
+    What lasts less than a second (a start, a connection made anew) is no fault to anybody.
+    """
     for state, since_s in states:
         if not state.connected and state.phase is not LinkPhase.STOPPED:
+            if now_s - since_s < FAULT_AFTER_S:
+                continue
             text = Text(en=_without_retry(state, "en"), nl=_without_retry(state, "nl"))
             yield PathFault("broker_lost", state.path, since_s, text)
         elif state.connected and not state.hears:
@@ -46,10 +53,18 @@ def unreceived_faults(waiting: dict[str, int], since_s: dict[str, float]) -> Ite
     for name, count in waiting.items():
         if count:
             text = Text(
-                en=f"{count} alerts were sent and {name} does not say that it has them",
-                nl=f"{count} alarmen zijn verzonden en {name} zegt niet dat hij ze heeft",
+                en=f"Sent, and {name} does not say that it has them; alerts so far: {count}",
+                nl=f"Verzonden, en {name} zegt niet dat hij ze heeft; alarmen tot nu toe: {count}",
             )
             yield PathFault("alert_not_received", name, since_s[name], text)
+
+
+def stranger_fault(name: str, since_s: float) -> PathFault:
+    text = Text(
+        en=f"{name} asks or confirms here, but is not one of [delivery] receivers: is a name misspelt?",
+        nl=f"{name} vraagt of bevestigt hier, maar staat niet bij [delivery] receivers: verkeerd gespeld?",
+    )
+    return PathFault("receiver_unknown", name, since_s, text)
 
 
 def test_fault(since_s: float) -> PathFault:

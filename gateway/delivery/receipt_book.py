@@ -8,12 +8,19 @@ from gateway.contract.types import DeliveryHealth, PathHealth, PathTest, Receipt
 from gateway.contract.vocabulary import Confirm
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.outbox_fault import OutboxError
-from gateway.delivery.path_faults import PathFault, receiver_faults, test_fault, unreceived_faults
+from gateway.delivery.path_faults import (
+    PathFault,
+    receiver_faults,
+    stranger_fault,
+    test_fault,
+    unreceived_faults,
+)
 from gateway.delivery.receivers import Receivers
 from gateway.delivery.selftest import SelftestSchedule
 from gateway.delivery.window import DeliveryWindow
 
 MOST_UNNOTED = 10_000
+STRANGER_FOR_S = 60.0
 
 
 class ReceiptBook:
@@ -37,6 +44,7 @@ class ReceiptBook:
         self._unnoted: list[tuple[str, int, str]] = []
         self._row_ids: list[int] = []
         self._forgot = False
+        self._stranger: tuple[str, float, float] | None = None  # name, first and last time
         self._late_since_s: dict[str, float] = {}
         self.connected = self._receivers.connected
         self.disconnected = self._receivers.disconnected
@@ -45,6 +53,7 @@ class ReceiptBook:
         """Take a receiver's word; False if it is not one of ours. note() follows."""
         name = receipt.receiver
         if name not in self._receivers.names:
+            self.stranger(name, now_s)
             return False
         if self._receivers.heard(name, now_s):
             self._window.all_due(now_s)
@@ -54,6 +63,11 @@ class ReceiptBook:
                 self._row_ids.append(row_id)
             self._unnoted.append((one.event_id, one.revision, name))
         return True
+
+    def stranger(self, name: str, now_s: float) -> None:
+        """Somebody whom the settings do not name speaks here: most often a name that is misspelt."""
+        since_s = now_s if self._stranger is None or self._stranger[0] != name else self._stranger[1]
+        self._stranger = (name, since_s, now_s)
 
     def note(self, now_s: float) -> int:
         """Put what was told on disk, in one go; how many revisions everybody has now.
@@ -87,6 +101,10 @@ class ReceiptBook:
                 self._late_since_s.pop(name, None)
         yield from receiver_faults(self._receivers.sights(now_s))
         yield from unreceived_faults(waiting, self._late_since_s)
+        if self._receivers.names and self._stranger is not None:
+            name, since_s, last_s = self._stranger
+            if now_s - last_s < STRANGER_FOR_S:
+                yield stranger_fault(name, since_s)
         if self._tests.failed(now_s) and self._tests.last is not None:
             yield test_fault(self._tests.last.begun_s)
 

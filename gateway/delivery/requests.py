@@ -78,6 +78,10 @@ class RequestDesk:
                     return [self._posting(asked, Result.OK)]
                 return [self._posting(asked, Result.REFUSED, message=_TEST_TOO_SOON)]
 
+    def refuse_stranger(self, asked: Asked) -> Posting:
+        """For a name that the settings do not have."""
+        return self._posting(asked, Result.REFUSED, message=_STRANGER)
+
     def _open(self, asked: Asked) -> list[Posting]:
         """Events that are open now, as they stand; nothing that is over."""
         alerts = []
@@ -136,6 +140,10 @@ class RequestDesk:
 
 
 _OURS = (TopicKind.RECEIPT, TopicKind.REQUEST)
+_STRANGER = Text(
+    en="This gateway does not know a receiver of this name: see [delivery] receivers in its settings",
+    nl="Deze gateway kent geen ontvanger met deze naam: zie [delivery] receivers in zijn instellingen",
+)
 _TEST_TOO_SOON = Text(
     en="A test is under way or was sent a moment ago: ask again in ten seconds",
     nl="Er loopt een test of er was er net een: vraag het over tien seconden opnieuw",

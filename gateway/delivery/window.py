@@ -170,8 +170,9 @@ class DeliveryWindow:
         row_id = candidate.row.row_id
         known = self._in_play.get(row_id)
         if known is not None:
-            known.sent_s, known.due_s = now_s, None
-            known.candidate = candidate if not candidate.asked else known.candidate
+            known.sent_s = now_s
+            if not candidate.asked:  # a copy that was asked for changes nothing of when it goes again
+                known.candidate, known.due_s = candidate, None
         elif not candidate.asked:
             self._in_play[row_id] = _InPlay(candidate, now_s, now_s)
             self._playing[candidate.lane] += 1
@@ -207,11 +208,11 @@ class DeliveryWindow:
             del self._held[candidate.row.event_id]
         playing = self._in_play.get(candidate.row.row_id)
         if playing is not None:
-            if self._rules.receivers:
-                playing.due_s = playing.sent_s + self._retry_s(playing.candidate.attempt)
-                playing.acknowledged_s = now_s
-            else:
+            if not self._rules.receivers:
                 self._delivered(candidate.row)
+            elif not candidate.asked:
+                playing.due_s = playing.sent_s + self._retry_s(candidate.attempt)
+                playing.acknowledged_s = now_s
         unheard = reason == NO_MATCHING_SUBSCRIBERS
         return Outcome.ACCEPTED_UNHEARD if unheard else Outcome.ACCEPTED, candidate
 

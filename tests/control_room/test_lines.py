@@ -99,7 +99,8 @@ def test_what_must_be_doubted_is_said() -> None:
     for remark in (
         "start not seen",
         "3 times",
-        "OLD, waited for a path (2 h 5 min)",
+        "*OLD*",
+        "on its way 2 h 5 min",
         "not calibrated",
         "levels only",
         "clock not set",

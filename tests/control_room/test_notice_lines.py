@@ -90,9 +90,10 @@ def arrival(one: object = None, **fields: object) -> Arrival:
 
 def test_an_old_alert_says_how_old_and_does_not_look_new() -> None:
     old = line(arrival(alert(1, historical=True, age_s=600.0, lane=Lane.HISTORICAL)))
-    assert "OUD, wachtte op een verbinding (10 min)" in old
+    assert "onderweg 10 min" in old
+    assert "*OUD*" in old
     unknown = line(arrival(alert(1, historical=True, age_s=None)), ENGLISH)
-    assert "OLD, waited for a path (since before a restart)" in unknown
+    assert "on its way since before a restart" in unknown
     in_time = line(arrival(alert(1, lane=Lane.HISTORICAL, age_s=12.0)), ENGLISH)
     assert "waited for a path" in in_time
     assert "OLD" not in in_time

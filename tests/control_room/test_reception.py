@@ -475,7 +475,8 @@ def test_live_alerts_that_overtake_the_backlog_are_no_gap(room: Room, gateway: S
         room.wait(1, gateway)
     assert not any(isinstance(notice, GapFound) for notice in room.notices)
     assert len(room.arrivals) == 40
-    assert sum(one.rings for one in room.arrivals) == 20
+    begun = [row for row in live if row.phase is not Phase.END]
+    assert sum(one.rings for one in room.arrivals) == len(begun)
 
 
 def test_who_only_looks_publishes_nothing_but_the_question(tmp_path: Path, gateway: ScriptedGateway) -> None:

@@ -198,7 +198,7 @@ def assert_speaks(text: Text) -> None:
 
 def test_a_link_is_a_fault_until_it_is_connected_and_hears() -> None:
     def codes(*states: LinkState) -> list[str]:
-        return [fault.code for fault in link_faults((one, 3.0) for one in states)]
+        return [fault.code for fault in link_faults(((one, 3.0) for one in states), 4.0)]
 
     assert codes(state(LinkPhase.CONNECTED), state(LinkPhase.STOPPED)) == []
     assert codes(state(LinkPhase.CONNECTED, hears=False)) == ["receipts_refused"]
@@ -206,9 +206,15 @@ def test_a_link_is_a_fault_until_it_is_connected_and_hears() -> None:
     assert codes(*(state(phase) for phase in down)) == ["broker_lost"] * len(down)
 
 
+def test_what_lasts_less_than_a_second_is_no_fault() -> None:
+    connecting = [(state(LinkPhase.CONNECTING), 3.0)]
+    assert list(link_faults(connecting, 3.9)) == []
+    assert [fault.code for fault in link_faults(connecting, 4.0)] == ["broker_lost"]
+
+
 def test_each_attempt_to_connect_is_the_same_fault() -> None:
     faults = [
-        next(link_faults([(state(LinkPhase.UNREACHABLE, detail="refused", retry_in_s=retry_s), 3.0)]))
+        next(link_faults([(state(LinkPhase.UNREACHABLE, detail="refused", retry_in_s=retry_s), 3.0)], 4.0))
         for retry_s in (1.0, 17.0)
     ]
     assert faults[0] == faults[1]
@@ -230,8 +236,9 @@ def test_every_other_fault_has_words_in_both_languages_and_its_place() -> None:
     faults = [
         *receiver_faults([silent, ReceiverSight("desk", None, heard=True)]),
         *unreceived_faults({ROOM: 3, "desk": 0}, {ROOM: 5.0}),
-        *link_faults([(state(phase), 6.0) for phase in LinkPhase]),
-        *link_faults([(state(LinkPhase.CONNECTED, hears=False), 6.0)]),
+        *link_faults([(state(phase), 6.0) for phase in LinkPhase], 7.0),
+        *link_faults([(state(LinkPhase.CONNECTED, hears=False), 6.0)], 7.0),
+        path_faults.stranger_fault("mistyped", 6.5),
         path_faults.test_fault(7.0),
     ]
     assert [(fault.code, fault.where, fault.since_s) for fault in faults[:2]] == [

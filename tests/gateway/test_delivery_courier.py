@@ -233,6 +233,7 @@ def test_alerts_leave_by_the_first_path_and_by_the_other_when_it_breaks(build: B
     world.lose(PRIMARY)
     world.commit(alert(2))
     assert ways(world) == {BACKUP}
+    world.round(1.0)
     assert ("broker_lost", PRIMARY) in world.faults()
     health = world.courier.health(world.now_s)
     assert [(path.path, path.connected, path.active) for path in health.paths] == [

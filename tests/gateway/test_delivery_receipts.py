@@ -298,16 +298,29 @@ def test_a_delivered_row_that_is_asked_for_goes_once_and_is_not_waited_for() -> 
     assert sending.window.next_due_s() is None
 
 
-def test_an_undelivered_row_that_is_asked_for_is_still_sent_until_it_is_received() -> None:
+@pytest.mark.parametrize("reason", [0, NOT_AUTHORISED])
+def test_an_undelivered_row_that_is_asked_for_is_still_sent_until_it_is_received(reason: int) -> None:
     sending = Sending()
     sending.add("a")
     sending.through()
     again(sending, "a")
-    assert sending.through(1.0) == [1]
-    due_s = sending.window.next_due_s()
-    assert due_s is not None
-    assert sending.through(due_s) == [1]
+    assert sending.send(1.0) == [1]
+    sending.acknowledge(1, reason=reason)
+    assert sending.window.next_due_s() == 10.0
+    assert sending.through(10.0) == [1]
     assert sending.window.told("a", 0, ROOM) == 1
+
+
+def test_a_copy_that_is_asked_for_may_be_on_its_way_when_the_next_one_is_due() -> None:
+    sending = Sending()
+    sending.add("a")
+    sending.through()
+    again(sending, "a")
+    assert sending.send(9.0) == [1]
+    assert sending.send(10.0) == []
+    sending.acknowledge(1)
+    assert sending.through(10.5) == [1]
+    assert sending.window.next_due_s() == 30.5
 
 
 def test_what_is_asked_for_waits_for_live_alerts_and_goes_before_a_backlog() -> None:

@@ -316,13 +316,19 @@ def test_rows_that_have_not_left_yet_come_in_their_turn_and_once(tmp_path: Path)
     assert [one.seq for one in alerts_in(world.took)] == list(range(1, 101))
 
 
-def test_a_strangers_request_is_not_answered_where_receivers_are_named(tmp_path: Path) -> None:
+def test_a_strangers_request_is_refused_with_a_word_and_is_a_fault_for_a_while(tmp_path: Path) -> None:
     world = world_with(tmp_path, ROOM)
     world.commit(alert(1))
     world.settle()
     world.ask("stranger", Command.OPEN)
-    assert responses_in(world.settle()) == []
+    (refusal,) = responses_in(world.settle())
+    assert (refusal.result, refusal.receiver, refusal.alerts) == (Result.REFUSED, "stranger", ())
+    assert refusal.message is not None
+    assert "[delivery] receivers" in refusal.message.nl
     assert world.courier.counts.receipts_unknown == 1
+    assert ("receiver_unknown", "stranger") in world.faults()
+    world.round(61.0)
+    assert ("receiver_unknown", "stranger") not in world.faults()
     world.ask(ROOM, Command.OPEN)
     assert [len(one.alerts) for one in responses_in(world.settle())] == [1]
     assert world.courier.counts.requests_answered == 1

@@ -436,8 +436,13 @@ def test_delays_double_up_to_the_cap_within_the_jitter() -> None:
 
 
 def test_only_a_connection_that_held_starts_over() -> None:
-    backoff = Backoff(BackoffRule(first_s=1.0, jitter=0.0, settled_s=10.0), Random(7))
+    backoff = Backoff(BackoffRule(first_s=1.0, most_s=30.0, jitter=0.0, settled_s=10.0), Random(7))
     assert [backoff.next_delay_s(held) for held in (0.0, 3.0, 9.0, 11.0, 0.0)] == [1.0, 2.0, 4.0, 1.0, 2.0]
+
+
+def test_a_broker_that_is_back_is_found_within_five_seconds() -> None:
+    backoff = Backoff(BackoffRule(), Random(7))
+    assert max(backoff.next_delay_s(0.0) for _ in range(5000)) <= 5.0
 
 
 def test_delays_differ_between_gateways() -> None:
