@@ -7,7 +7,8 @@ A message every 100 ms for two minutes (`peer_sender` says by whom), while mosqu
 half a minute of quiet. Counted is what a sender had taken on: this product's commit had returned, paho's
 publish() had. Mosquitto keeps its state on disk, saved at every change, which is kinder than as Debian ships
 it; whoever receives has a session that the broker keeps: `agw watch --receive-as` for this product, a plain
-paho subscriber with QoS 1 for the others.
+paho subscriber with QoS 1 for the others. Each message is an event of its own: this product promises order
+within an event, and sends again later what a receiver has not confirmed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -49,17 +49,17 @@ KINDS = {
 
 
 class Sender:
-    """The process, started again with later numbers after a kill. taken: numbers that it took on."""
+    """The process, started again with later numbers after a kill. taken: what it took on, and when."""
 
     def __init__(self, kind: str, port: int, until_s: float, folder: Path) -> None:
         self._arguments = (kind, str(port)), (repr(until_s), str(folder))
         self._log = folder / "sender.log"
-        self.taken: list[int] = []
+        self.taken: dict[int, float] = {}
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        first = str(self.taken[-1] + 1000 if self.taken else 0)
+        first = str(max(self.taken) + 1000 if self.taken else 0)
         (before, after), module = self._arguments, "tests.benchmarks.peer_sender"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -84,7 +84,8 @@ class Sender:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        self.taken += (int(line) for line in process.stdout)
+        for line in process.stdout:
+            self.taken[int(line)] = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class PlainReceiver:
     """Numbers as a paho subscriber gets them; its session outlives the broker's restarts."""
 
     def __init__(self, port: int) -> None:
-        self.numbers: list[int] = []
+        self.came: list[tuple[int, float]] = []
         self._client = Client(CallbackAPIVersion.VERSION2, "receiver", protocol=MQTTv5)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(TOPIC, qos=1)
@@ -137,25 +138,29 @@ class PlainReceiver:
         self._client.loop_stop()
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        self.numbers.append(int(message.payload))
+        self.came.append((int(message.payload), time.monotonic()))
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Of what the sender took on; doubled: handed to whoever receives more than once."""
+    """Of what the sender took on; doubled: handed to whoever receives more than once.
+
+    longest_s: that one took which was not lost, outages included.
+    """
 
     taken: int
     lost: int
     doubled: int
     disordered: int
+    longest_s: float
 
 
 def measure(kind: str, folder: Path) -> Result:
-    shown: list[int] = []
+    came: list[tuple[int, float]] = []
 
-    def on_line(_now_s: float, line: Line) -> None:
+    def on_line(now_s: float, line: Line) -> None:
         if line.get("type") == "alert" and not line.get("again"):
-            shown.append(int(line["event_id"], 16))
+            came.append((int(line["event_id"], 16), now_s))
 
     with ExitStack() as stack:
         pump = Pump()
@@ -166,7 +171,7 @@ def measure(kind: str, folder: Path) -> Result:
         else:
             plain = PlainReceiver(broker.port)
             stack.callback(plain.close)
-            shown = plain.numbers
+            came = plain.came
         gate = pump.gate("sender", (HOST, broker.port))
         begin_s = time.monotonic() + 3.0
         sender = Sender(kind, gate.port, begin_s + LASTS_S, folder)
@@ -174,7 +179,7 @@ def measure(kind: str, folder: Path) -> Result:
         sender.start()
         play(Site(broker, gate, sender), begin_s)
         sender.kill()
-    return compared(sender.taken, list(shown))
+    return compared(sender.taken, list(came))
 
 
 def play(site: Site, begin_s: float) -> None:
@@ -184,18 +189,21 @@ def play(site: Site, begin_s: float) -> None:
         act(site)
 
 
-def compared(taken: list[int], came: list[int]) -> Result:
+def compared(taken: dict[int, float], came: list[tuple[int, float]]) -> Result:
     """Out of order: came for the first time after a later one had come."""
-    first_times = list(dict.fromkeys(came))
+    first_s: dict[int, float] = {}
     latest, disordered = -1, 0
-    for number in first_times:
-        disordered += number < latest
-        latest = max(latest, number)
+    for number, at_s in came:
+        if number not in first_s:
+            first_s[number] = at_s
+            disordered += number < latest
+            latest = max(latest, number)
     return Result(
         len(taken),
-        len(set(taken) - set(came)),
-        sum(count - 1 for count in Counter(came).values()),
+        len(taken.keys() - first_s.keys()),
+        len(came) - len(first_s),
         disordered,
+        max(first_s[number] - at_s for number, at_s in taken.items() if number in first_s),
     )
 
 
@@ -204,12 +212,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
     print(processor())
-    print("| sender | run | taken on | lost | doubled | out of order |\n|---|---|---|---|---|---|")
+    print("| sender | run | taken on | lost | doubled | out of order | longest s |")
+    print("|---|---|---|---|---|---|---|")
     for run in range(1, args.runs + 1):
         for kind, words in KINDS.items():
             with tempfile.TemporaryDirectory() as made:
                 found = measure(kind, Path(made))
-            figures = (found.taken, found.lost, found.doubled, found.disordered)
+            figures = (found.taken, found.lost, found.doubled, found.disordered, f"{found.longest_s:.0f}")
             print(f"| {words} | {run} | {' | '.join(map(str, figures))} |", flush=True)
     print(f"load average {os.getloadavg()[0]:.1f}")
 
