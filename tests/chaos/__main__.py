@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ _MOST_KILLS = 1_000_000
 
 def main(arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
+    # Asked to end, it takes its processes, mounts and namespaces along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if args.list:
         for cell in CELLS.values():
             lacking = f"   (lacks {', '.join(sorted(cell.lacking))})" if cell.lacking else ""
