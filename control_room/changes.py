@@ -28,9 +28,13 @@ class Ignored(Enum):
     NOT_SHOWN = "a payload that this view does not keep"
 
 
-def may_ring(alert: Alert) -> bool:
-    """Only what is real rings, begins or goes on, and did not wait too long; an end never does."""
-    return alert.status is Status.ACTUAL and not alert.historical and alert.phase is not Phase.END
+def may_ring(alert: Alert, first: bool = False) -> bool:
+    """Only what is real rings and did not wait too long;
+
+    an end only if nothing of its event was heard before.
+    """
+    over = alert.phase is Phase.END and not first
+    return alert.status is Status.ACTUAL and not alert.historical and not over
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class AlertChange:
 
     @property
     def rings(self) -> bool:
-        return may_ring(self.alert)
+        return may_ring(self.alert, self.first)
 
 
 @dataclass(frozen=True, slots=True)

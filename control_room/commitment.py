@@ -237,12 +237,12 @@ class Commitment:
 def _left_over(left: Unhandled) -> Arrival:
     alert = left.entry.alert
     age_s = None if left.age_s is None else left.age_s + (alert.age_s or 0.0)
-    rings = age_s is not None and age_s <= RINGS_WITHIN_S and may_ring(alert)
+    rings = age_s is not None and age_s <= RINGS_WITHIN_S and may_ring(alert, left.first)
     return Arrival(STEPS[alert.phase], alert, left.entry.payload, first=left.first, rings=rings, again=True)
 
 
 def _arrival(one: Pending, step: Step, first: bool) -> Arrival:
     alert = one.entry.alert
     # An answer to the question what is open may be about something that began long ago.
-    rings = may_ring(alert) and (not one.asked or alert.age_s is not None)
+    rings = may_ring(alert, first) and (not one.asked or alert.age_s is not None)
     return Arrival(step, alert, one.entry.payload, first=first, rings=rings, asked=one.asked)

@@ -104,6 +104,7 @@ class DeliveryWindow:
         self._tokens: dict[Token, Candidate] = {}
         self._held: dict[str, _Held] = {}
         self._unmarked: set[int] = set()
+        self._now_s = 0.0
         self.after_id: dict[Lane, int] = dict.fromkeys(Lane, 0)
 
     @property
@@ -240,6 +241,7 @@ class DeliveryWindow:
 
     def release_due(self, now_s: float) -> None:
         """Let what was held back, or was not received in time, go again in its old order."""
+        self._now_s = now_s
         held = [held for held in self._held.values() if held.until_s is not None and held.until_s <= now_s]
         for event in held:
             event.until_s = None
@@ -330,9 +332,8 @@ class DeliveryWindow:
             row = waiting[0]
             if row.event_id in flying:
                 return None
-            late = self._late(row.event_id)
+            late = self._late(row)
             if late is not None:
-                self._due.remove(late)
                 return late
             waiting.popleft()
             held = self._held.get(row.event_id)
@@ -341,12 +342,21 @@ class DeliveryWindow:
             # Not lost: release_due() has the outbox read again.
         return None
 
-    def _late(self, event_id: str) -> Candidate | None:
-        """The first repetition of this event that is due."""
-        return next(
-            (one for one in self._due if one.row.event_id == event_id and one.row.row_id in self._in_play),
-            None,
-        )
+    def _late(self, row: RowKey) -> Candidate | None:
+        """An earlier revision of this event that should have been received by now: it goes first.
+
+        So a receiver that is back meets the start of an event before what came after it.
+        """
+        for candidate in self._due:
+            if candidate.row.event_id == row.event_id and candidate.row.row_id in self._in_play:
+                self._due.remove(candidate)
+                return candidate
+        for revision in range(row.revision):
+            one = self._in_play.get(self._ids.get((row.event_id, revision), 0))
+            if one is not None and one.due_s is not None and self._now_s - one.sent_s > JUST_SENT_S:
+                one.due_s = None
+                return Candidate(one.candidate.row, one.candidate.lane, one.candidate.attempt + 1)
+        return None
 
     def _delivered(self, row: RowKey) -> None:
         self._leave_play(row)

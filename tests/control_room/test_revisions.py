@@ -42,6 +42,8 @@ def test_an_end_closes_also_when_its_gateway_counts_on_from_an_earlier_revision(
 
 def test_only_what_is_real_and_not_old_rings() -> None:
     assert may_ring(alert(1))
+    assert not may_ring(alert(1, 1, Phase.END))
+    assert may_ring(alert(1, 1, Phase.END), first=True), "its start was lost: this is the news"
     assert not may_ring(alert(1, historical=True))
     assert not may_ring(alert(1, status=Status.TEST))
     assert not may_ring(alert(1, status=Status.EXERCISE))

@@ -387,7 +387,22 @@ def test_an_older_revision_that_goes_again_does_not_free_the_one_that_was_refuse
     sending.window.release_due(20.0)
     assert sending.window.wants_rows(Lane.LIVE)
     sending.add("aaa")
-    assert sending.through(20.0) == [2, 3]
+    assert sending.through(20.0) == [1, 2, 3], "what nobody confirmed yet goes before what came after it"
+
+
+def test_what_was_not_received_goes_before_a_newer_revision_of_its_event() -> None:
+    """A receiver that was away must not meet the end of an event before its start."""
+    sending = Sending()
+    sending.add("a")
+    assert sending.through(0.0) == [1]
+    sending.window.add(Lane.LIVE, rows("aab", 1)[1:])
+    assert sending.through(1.0) == [2, 3], "a receipt may still be on the way"
+    sending.window.add(Lane.LIVE, [RowKey(4, "a", 2, "update", "boot-1", 0.0)])
+    assert sending.through(5.0) == [1, 2, 4]
+    sending.window.told("a", 0, ROOM)
+    sending.window.told("a", 1, ROOM)
+    sending.window.add(Lane.LIVE, [RowKey(5, "a", 3, "end", "boot-1", 0.0)])
+    assert sending.through(9.0) == [4, 5]
 
 
 def test_a_repetition_that_could_not_be_sent_goes_first_again() -> None:
