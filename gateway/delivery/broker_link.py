@@ -51,8 +51,8 @@ class BrokerOptions:
     will: Will | None = None
     listen_to: tuple[str, ...] = ()
     path: str = PRIMARY
-    keep_alive_s: int = 10
-    will_delay_s: int = 5
+    keep_alive_s: int = 6
+    will_delay_s: int = 4
     mqtt5: bool = True
     session_expiry_s: int = 24 * 3600
     answer_s: float = 10.0  # for TCP, TLS and CONNACK each

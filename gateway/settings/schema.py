@@ -80,11 +80,11 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             le=10,
             description="Silent for 1.5 times this plus will_delay_s, the broker calls the gateway offline.",
         ),
-    ] = 10
+    ] = 6
     will_delay_s: Annotated[
         int,
         Meta(ge=0, le=5, description="A connection back within this time was never offline (MQTT 5)."),
-    ] = 5
+    ] = 4
     tls: TlsSettings | None = None
 
     @property
