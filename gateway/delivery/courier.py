@@ -292,13 +292,15 @@ class Courier:
         return path.publish_alert(row.topic, self._stamper.stamped(row), answer_to)
 
     def _answer(self, asked: Asked, path: Path) -> None:
-        if self._rules.receivers and asked.request.receiver not in self._rules.receivers:
+        stranger = self._rules.receivers and asked.request.receiver not in self._rules.receivers
+        if stranger:
             self.counts.receipts_unknown += 1
             self._book.stranger(asked.request.receiver, self._clock.monotonic_s())
-            path.put_answer(self._desk.refuse_stranger(asked))
-            return
         if not path.takes_answers:
             path.counts.answers_dropped += 1  # not even looked up: a flood must not keep alerts waiting
+            return
+        if stranger:
+            path.put_answer(self._desk.refuse_stranger(asked))
             return
         with self._disk.watching(self._clock.monotonic_s()):
             for posting in self._desk.answer(asked):

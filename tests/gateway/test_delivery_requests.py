@@ -368,6 +368,18 @@ def test_a_flood_of_requests_is_bounded(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(responses_in(world.settle())) == 5
 
 
+def test_a_flood_of_strangers_is_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.delivery.path.MOST_ANSWERS", 12)
+    world = world_with(tmp_path, ROOM)
+    world.settle()
+    for number in range(500):
+        world.ask(f"stranger-{number}", Command.OPEN)
+    refusals = responses_in(world.settle())
+    assert [one.result for one in refusals] == [Result.REFUSED] * 12
+    assert world.courier.counts.receipts_unknown == 500
+    assert len({where for code, where in world.faults() if code == "receiver_unknown"}) == 1
+
+
 def test_an_outbox_that_cannot_be_read_costs_the_answer_and_is_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
