@@ -133,7 +133,8 @@ class Desk:
 
     def alert(self, alert: Alert) -> None:
         self._waiting.append((alert, self._clock.instant()))
-        self._store()
+        if self._storage_fault is None:
+            self._store()  # else with the next tick: a disk that fails may also be slow to say so
         if self._waiting:
             self._sink.put_unstored(alert)
             if len(self._waiting) > MOST_WAITING:

@@ -13,6 +13,9 @@ from gateway.delivery.outbox_schema import APPLICATION_ID, CREATE, FROM_VERSION_
 from gateway.delivery.set_aside import SetAside, move_aside
 
 LONGEST_WAIT_FOR_LOCK_S = 5.0
+"""At opening, where nothing else can be done yet."""
+LOCK_PATIENCE_MS = 500
+"""Later: more than a commit of the other thread takes, and no more, since an alert waits for it."""
 _HEADER = b"SQLite format 3\0"
 
 
@@ -29,6 +32,7 @@ def open_checked(path: Path, *, check: bool, durable: bool) -> tuple[sqlite3.Con
         connection = sqlite3.connect(path, timeout=LONGEST_WAIT_FOR_LOCK_S, isolation_level=None)
         try:
             _prepare(connection, path, durable=durable)
+            connection.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE_MS}")
         except BaseException:
             connection.close()
             raise
