@@ -17,6 +17,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def _alert(number: int, revision: int, phase: Phase, utc_s: float) -> Alert:
     )
 
 
-def measure(minutes: int, folder: Path) -> None:
+def measure(minutes: int, folder: Path, options: Sequence[str] = ()) -> None:
     (folder / "data").mkdir()
     outbox = folder / "data" / "outbox.db"
     fill(outbox, minutes)
@@ -117,7 +118,7 @@ def measure(minutes: int, folder: Path) -> None:
     pump = Pump()
     ports = PtyPorts(bangs, folder, told=bangs.told)
     try:
-        with MosquittoBroker() as broker, ReceiverProcess(folder, "desk", [broker.url], came.take):
+        with MosquittoBroker(*options) as broker, ReceiverProcess(folder, "desk", [broker.url], came.take):
             gate = pump.gate("gateway", (HOST, broker.port))
             gate.stop_listening()
             text = settings_text(folder, gate.port, serials, model="none", more=RULE, delivery=RECEIPTS)
@@ -175,12 +176,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=int, default=72 * 60, help="one event each")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--broker-options", nargs="*", default=(), help="more lines for mosquitto.conf")
     args = parser.parse_args()
     sys.setswitchinterval(0.0005)
     print(processor())
     for _ in range(args.runs):
         with tempfile.TemporaryDirectory() as made:
-            measure(args.minutes, Path(made))
+            measure(args.minutes, Path(made), args.broker_options)
 
 
 if __name__ == "__main__":
