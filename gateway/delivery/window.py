@@ -138,10 +138,7 @@ class DeliveryWindow:
         waiting.extend(row for row in rows if row.row_id not in known)
 
     def ask_again(self, lane: Lane, rows: Iterable[RowKey]) -> int:
-        """A receiver misses these rows:
-
-        send them once more, delivered or not; how many there was room for.
-        """
+        """Rows that a receiver misses, sent once more, delivered or not; how many there was room for."""
         taken = 0
         for row in rows:
             if len(self._again) >= MOST_AGAIN:
