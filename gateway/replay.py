@@ -6,7 +6,7 @@ new for each file. Before its first hop and after its last there is nothing: mis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,19 +78,24 @@ def _is_capture(path: Path) -> bool:
         ) from problem
 
 
-def _replay_audio(path: Path, setup: ReplaySetup) -> Iterator[Analysis | Decision]:
+def replay_rows(rows: Iterable[np.void], setup: ReplaySetup) -> Iterator[Analysis | Decision]:
+    """One stream of feature frames, a hop each and none missing: each hop's analysis, then its decisions."""
     pipeline = setup.pipeline()
     hops = 0
-    with open_audio(path) as audio:
-        try:
-            for codes in _rows(audio):
-                hops += 1
-                yield from _heard(pipeline, codes, hops * HOP_S)
-        except AudioFileError:
-            # The file breaks off: what is open ends here, and then the error is told.
-            yield from pipeline.close(EndReason.STREAM_ENDED, hops * HOP_S)
-            raise
+    try:
+        for codes in rows:
+            hops += 1
+            yield from _heard(pipeline, codes, hops * HOP_S)
+    except AudioFileError:
+        # The file breaks off: what is open ends here, and then the error is told.
+        yield from pipeline.close(EndReason.STREAM_ENDED, hops * HOP_S)
+        raise
     yield from pipeline.close(EndReason.STREAM_ENDED, hops * HOP_S)
+
+
+def _replay_audio(path: Path, setup: ReplaySetup) -> Iterator[Analysis | Decision]:
+    with open_audio(path) as audio:
+        yield from replay_rows(_rows(audio), setup)
 
 
 def _rows(audio: AudioFile) -> Iterator[np.void]:
