@@ -14,6 +14,7 @@ from gateway.contract.parts import (
     Numbering,
     Part,
     Place,
+    Position,
     Positive,
     RunnerUp,
     SchemaVersion,
@@ -41,6 +42,9 @@ class Alert(Part, frozen=True, kw_only=True, tag_field="type", tag="alert"):
     On the wire seq is null only when `durable` is false (not stored, so not numbered). numbering names the
     store that counted seq. historical: it waited too long to ring as new, age_s says how long (null: nobody
     knows, it is of an earlier boot).
+
+    incident_id: events with the same one (or with it among their incident_aliases, the names that it had
+    before) are one incident. position: where, once two sensors heard it; place stays this sensor's own.
     """
 
     schema: SchemaVersion
@@ -81,5 +85,8 @@ class Alert(Part, frozen=True, kw_only=True, tag_field="type", tag="alert"):
     historical: bool = False
     age_s: Seconds | None = None
     timeline: Timeline | None = None
+    incident_aliases: tuple[EventId, ...] = ()
+    confirmed_by: tuple[Code, ...] = ()
+    position: Position | None = None
     prev_hash: str | None = None
     sig: str | None = None

@@ -67,7 +67,8 @@ class Receipt(Part, frozen=True, kw_only=True, tag_field="type", tag="receipt"):
 class Request(Part, frozen=True, kw_only=True, tag_field="type", tag="request"):
     """A receiver asks one gateway; the command is in the topic. The answer repeats `transaction`.
 
-    resend needs numbering, lane, first_seq and last_seq (inclusive); open and test need none of them.
+    resend needs numbering, lane, first_seq and last_seq (inclusive); confirm needs event_id, any event of the
+    incident that a person confirms; open and test need none of them.
     """
 
     schema: SchemaVersion
@@ -79,6 +80,7 @@ class Request(Part, frozen=True, kw_only=True, tag_field="type", tag="request"):
     lane: Lane | None = None
     first_seq: Positive | None = None
     last_seq: Positive | None = None
+    event_id: EventId | None = None
 
 
 class Response(Part, frozen=True, kw_only=True, tag_field="type", tag="response"):

@@ -26,6 +26,7 @@ Epoch = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Decibel = Annotated[float, Meta(ge=-200.0, le=250.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
+Metres = Annotated[float, Meta(ge=0.0)]
 Longitude = Annotated[float, Meta(ge=-180.0, le=180.0)]
 Latitude = Annotated[float, Meta(ge=-90.0, le=90.0)]
 
@@ -77,7 +78,12 @@ class RunnerUp(Part, frozen=True, kw_only=True):
 
 
 class SensorContribution(Part, frozen=True, kw_only=True):
-    """One sensor that heard the event; the first in the list raised it."""
+    """One sensor that heard the incident; the first in the list raised this event.
+
+    The optional fields come once two sensors heard it. arrival: 1 for whom the sound reached first, and
+    after_first_ms: how much later it began here, by the clock of who says so. loudest: the highest LAFmax of
+    all. event_id, event_class: what this sensor made of it. gateway: whose sensor, left out for one's own.
+    """
 
     sensor_id: Id
     serial: str
@@ -87,6 +93,19 @@ class SensorContribution(Part, frozen=True, kw_only=True):
     above_ambient_db: Decibel | None
     calibrated: bool
     calibration_id: str | None
+    gateway: Id | None = None
+    event_id: EventId | None = None
+    event_class: Code | None = field(name="class", default=None)
+    arrival: Positive | None = None
+    after_first_ms: Count | None = None
+    loudest: bool = False
+
+
+class Position(Part, frozen=True, kw_only=True):
+    """Roughly where an incident is, by how loud it was at sensors that know where they hang."""
+
+    point: Point
+    within_m: Metres
 
 
 class Veto(Part, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Major.minor. The major number is also in the topic (`v1`); a higher minor only adds optional fields."""
 
 
@@ -60,6 +60,13 @@ class Priority(StrEnum):
     GO = "go"
 
 
+class ConfirmedBy(StrEnum):
+    """What raised an incident's priority to `go` (open code on the wire: accept others)."""
+
+    SENSOR = "sensor"
+    PERSON = "person"
+
+
 class Confirm(StrEnum):
     """What counts as delivered: every named receiver's own receipt, or the broker's acknowledgement."""
 
@@ -73,6 +80,7 @@ class Command(StrEnum):
     OPEN = "open"
     RESEND = "resend"
     TEST = "test"
+    CONFIRM = "confirm"
 
 
 class Result(StrEnum):

@@ -31,6 +31,10 @@ PRIORITY_WORDS = {
     "look": ("look", "kijken"),
     "go": ("go", "gaan"),
 }
+CONFIRMED_BY_WORDS = {
+    "sensor": ("a second sensor", "een tweede sensor"),
+    "person": ("a person", "een mens"),
+}
 STATUS_WORDS = {
     "Actual": ("actual", "echt"),
     "Exercise": ("exercise", "oefening"),
@@ -92,6 +96,10 @@ def severity_word(severity: str, language: str) -> str:
 
 def priority_word(priority: str, language: str) -> str:
     return _word(PRIORITY_WORDS, priority, language)
+
+
+def confirmed_by_word(code: str, language: str) -> str:
+    return _word(CONFIRMED_BY_WORDS, code, language)
 
 
 def status_word(status: str, language: str) -> str:

@@ -64,7 +64,7 @@ def test_open_codes_of_a_later_version_are_accepted_and_closed_ones_are_not() ->
     later = replace(ALERT, event_class="tyre_screech", end_reason="power_lost", phase=Phase.END)
     assert decode(encode(later), Alert) == later
     wire = encode(ALERT)
-    for old, new in ((b'"start"', b'"pause"'), (b'"medium"', b'"huge"'), (b'"1.1"', b'"2.0"')):
+    for old, new in ((b'"start"', b'"pause"'), (b'"medium"', b'"huge"'), (b'"1.2"', b'"2.0"')):
         assert isinstance(decode(wire.replace(old, new), Alert), BadPayload)
 
 

@@ -146,6 +146,7 @@ def test_the_contract_is_a_leaf() -> None:
         "enum",
         "hashlib",
         "json",
+        "math",
         "pathlib",
         "re",
     }

@@ -20,6 +20,7 @@ UNKNOWN_BOOT = StoredInstant("", 0.0, 0.0)
 def alert(event: int, revision: int = 0, phase: Phase = Phase.START, **changes: object) -> Alert:
     """Revision `revision` of event number `event`."""
     changes.setdefault("end_reason", "cleared" if phase is Phase.END else None)
+    changes.setdefault("incident_id", f"{event:032x}")
     return replace(ALERT, event_id=f"{event:032x}", revision=revision, phase=phase, **changes)
 
 
