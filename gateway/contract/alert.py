@@ -84,6 +84,7 @@ class Alert(Part, frozen=True, kw_only=True, tag_field="type", tag="alert"):
     numbering: Numbering | None = None
     historical: bool = False
     age_s: Seconds | None = None
+    above_usual_db: Decibel | None = None
     timeline: Timeline | None = None
     incident_aliases: tuple[EventId, ...] = ()
     confirmed_by: tuple[Code, ...] = ()

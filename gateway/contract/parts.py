@@ -121,10 +121,23 @@ class Text(Part, frozen=True, kw_only=True):
     nl: str
 
 
+class TimelineRival(Part, frozen=True, kw_only=True):
+    """What else it could have been, step by step."""
+
+    event_class: Code = field(name="class")
+    scores: tuple[Share, ...]
+
+
 class Timeline(Part, frozen=True, kw_only=True):
-    """Room for a later minor version: score and level around the event, at most ten steps a second."""
+    """Score and level around the event, at most ten steps a second; no sound.
+
+    scores: of the event's class, laeq_db: dB(A), one each step of step_s from start_utc on. missing: the steps
+    that were not heard; their values repeat the step before and mean nothing. rival: the best other label.
+    """
 
     start_utc: Utc
     step_s: Annotated[float, Meta(ge=0.1)]
     scores: tuple[Share, ...]
     laeq_db: tuple[Decibel, ...]
+    missing: tuple[Count, ...] = ()
+    rival: TimelineRival | None = None

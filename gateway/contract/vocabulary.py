@@ -137,5 +137,19 @@ class EventClass(StrEnum):
     LOUD = "loud"
 
 
+class VetoCode(StrEnum):
+    """What can speak against a sound (open code on the wire: accept others).
+
+    The order is that of the bits in the telemetry, so new codes come at the end.
+    """
+
+    WIND = "wind"
+    RAIN = "rain"
+    OVERLOAD = "overload"
+    HANDLING = "handling"
+    SIREN = "siren"
+    KNOWN_SOUND = "known_sound"
+
+
 PATH_TEST = "test"
 """The class of a scheduled alert that proves the path: no sound, always of status Test."""

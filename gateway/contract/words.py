@@ -75,6 +75,14 @@ MODE_WORDS = {
     "full": ("levels and sounds", "niveau en geluidssoort"),
     "level_only": ("levels only", "alleen niveau"),
 }
+VETO_WORDS = {
+    "wind": ("wind at the microphone", "wind op de microfoon"),
+    "rain": ("rain", "regen"),
+    "overload": ("too loud for the microphone", "te luid voor de microfoon"),
+    "handling": ("blow on microphone or mast", "stoot tegen microfoon of mast"),
+    "siren": ("siren", "sirene"),
+    "known_sound": ("sound known at this place", "bekend geluid op deze plek"),
+}
 CLOCK_WORDS = {
     "synced": ("clock right", "klok gelijk"),
     "holdover": ("clock on its own", "klok loopt zelfstandig"),
@@ -117,6 +125,11 @@ def sensor_state_word(state: str, language: str) -> str:
 def reason_word(reason: str, language: str) -> str:
     """Of an availability or a gateway's status."""
     return _word(REASON_WORDS, reason, language)
+
+
+def veto_word(veto: str, language: str) -> str:
+    """What speaks against the sound."""
+    return _word(VETO_WORDS, veto, language)
 
 
 def mode_word(mode: str, language: str) -> str:

@@ -27,6 +27,7 @@ from gateway.contract.words import (
     SENSOR_STATE_WORDS,
     SEVERITY_WORDS,
     STATUS_WORDS,
+    VETO_WORDS,
     class_word,
     end_reason_word,
 )
@@ -178,6 +179,7 @@ def test_every_code_has_its_words_in_both_languages() -> None:
         (SENSOR_STATE_WORDS, vocabulary.SensorState),
         (MODE_WORDS, vocabulary.Mode),
         (CLOCK_WORDS, vocabulary.ClockState),
+        (VETO_WORDS, vocabulary.VetoCode),
     ):
         assert set(words) - {vocabulary.PATH_TEST} == {code.value for code in codes}
         assert all(english and dutch for english, dutch in words.values())
