@@ -189,7 +189,7 @@ class App:
                 shown,
                 shown_file,
             )
-            desk.close_orphans()
+            orphans = desk.close_orphans()
             station = Station(
                 bound_sensors(values.sensor),
                 self.model,
@@ -200,6 +200,7 @@ class App:
                 self._clock,
                 self._book,
             )
+            station.incidents.recall(orphans)
             station.begin()
             while not self._stopping.is_set():
                 self.beats.beat("pipeline")

@@ -110,10 +110,10 @@ class Desk:
         self.alerts_committed = 0
         self.alerts_given_up = 0
 
-    def close_orphans(self) -> int:
-        """End the events that a crash or a power cut left open; how many."""
-        orphans = self._outbox.open_events()
-        for row in orphans:
+    def close_orphans(self) -> list[Alert]:
+        """End the events that a crash or a power cut left open; their ends."""
+        ended = []
+        for row in self._outbox.open_events():
             alert = decode(row.alert_json, Alert)
             if isinstance(alert, BadPayload):
                 log.error("stored alert %d cannot be read (%s); it stays as it is", row.row_id, alert.reason)
@@ -121,15 +121,15 @@ class Desk:
             made = StoredInstant(row.boot_id, row.monotonic_s, row.utc_offset_s)
             known = self._clock.known()
             quality = self._clock.quality()
-            self.alert(
-                self._factory.orphan_end(
-                    relabelled(alert, made, known, self._outbox.boots()),
-                    EndReason.GATEWAY_RESTARTED,
-                    self._clock.utc().timestamp(),
-                    clock_of(ClockState(quality.state), quality.error_ms),
-                )
+            end = self._factory.orphan_end(
+                relabelled(alert, made, known, self._outbox.boots()),
+                EndReason.GATEWAY_RESTARTED,
+                self._clock.utc().timestamp(),
+                clock_of(ClockState(quality.state), quality.error_ms),
             )
-        return len(orphans)
+            self.alert(end)
+            ended.append(end)
+        return ended
 
     def alert(self, alert: Alert) -> None:
         self._waiting.append((alert, self._clock.instant()))

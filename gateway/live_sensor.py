@@ -70,6 +70,20 @@ class LiveSensor:
         self.pipeline.full_scale_db = full_scale_db
         self.context = replace(self.context, calibration_id=calibration_id)
 
+    @property
+    def stream_s(self) -> float:
+        """Stream time of the newest hop's end."""
+        return self._stream_s
+
+    @property
+    def host_error_s(self) -> float:
+        """How well the host's monotonic time of the newest hop is known."""
+        return self._host_error_s
+
+    def stream_zero_s(self, clock: HostClock) -> float:
+        """Stream time 0 in the host's monotonic seconds, by the newest hop."""
+        return (clock.monotonic_s() if self._host_s is None else self._host_s) - self._stream_s
+
     def stream_clock(self, clock: HostClock) -> StreamClock:
         """Where stream time lies in UTC, by the newest hop and the host's clock as it stands now.
 

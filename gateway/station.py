@@ -7,7 +7,7 @@ sensor's DSP state, window, open events and coverage, so nothing here is shared 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -33,6 +33,7 @@ from gateway.contract.vocabulary import EndReason, Mode, SensorState
 from gateway.coverage_book import CoverageBook
 from gateway.decisions.decider import Decision
 from gateway.decisions.rules import ClassRule
+from gateway.incident_teller import IncidentTeller
 from gateway.live_sensor import LiveSensor
 from gateway.model_setup import ModelSetup
 from gateway.pipeline import SensorPipeline
@@ -106,7 +107,7 @@ class Station:
         self._bound = bound
         self._model = model
         self._rules = rules
-        self._factory = factory
+        self.incidents = IncidentTeller(factory, clock)
         self._calibrations = calibrations
         self._outlets = outlets
         self._clock = clock
@@ -232,7 +233,11 @@ class Station:
             self._raise(live, decision)
 
     def _raise(self, live: LiveSensor, decision: Decision) -> None:
-        self._outlets.alert(self._factory.alert(decision, live.context, live.stream_clock(self._clock)))
+        self._tell(self.incidents.decided(live, decision))
+
+    def _tell(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            self._outlets.alert(alert)
 
     def _seat(self, port: str, ready: SensorReady) -> None:
         # A hello at a port where another sensor still counts as live would leave its events open.

@@ -2,22 +2,23 @@
 
 Three things must hold for events of two sensors:
 
-1. *Classes of one kind.* Voices go with voices, impulses with impulses; `loud`, a plain level, says nothing of
-   the kind and goes with all.
+1. *Classes of one kind.* Voices go with voices, impulses with impulses; `loud`, a plain level, says nothing
+   of the kind and goes with all.
 2. *One time.* Sound needs 3 ms a metre, clocks are off by what they admit, and an onset is read from hops of
-   125 ms; that of a voice, which swells, is less sharp. Within all that both must begin together. Or the later
-   one is the one that hears it weaker, while the first goes on: down the street only the third shout of a fight
-   may stand out. Who hears it better cannot be late.
-3. *One source could do it.* A source that is L1 and L2 loud at two sensors D metres apart has, at one metre, at
-   least 20 lg D - 20 lg(10^(-L1/20) + 10^(-L2/20)), on the line between them, and more at any other place (free
-   field: 20 dB for ten times the distance, so d = 10^((L - L1)/20), and d1 + d2 is never less than D). If no
-   voice, pane or gun is that loud, they heard two sources.
+   125 ms; that of a voice, which swells, is less sharp. Within all that both must begin together. Or the
+   later one is the one that hears it weaker, while the first goes on: down the street only the third shout
+   of a fight may stand out. Who hears it better cannot be late.
+3. *One source could do it.* A source that is L1 and L2 loud at two sensors D metres apart has, at one metre,
+   at least 20 lg D - 20 lg(10^(-L1/20) + 10^(-L2/20)), on the line between them, and more at any other place
+   (free field: 20 dB for ten times the distance, so d = 10^((L - L1)/20), and d1 + d2 is never less than D).
+   If no voice, pane or gun is that loud, they heard two sources.
 
 Rule 3 is what keeps two fights 80 m apart two: 75 dB(A) at both places would take a voice of 107 dB(A), and
 voices end at about 100 (shouted speech is 82 to 89 dB(A) LAeq at one metre, after Pearsons et al.,
-EPA-600/1-77-025; LAFmax is some 10 dB more). And what is loud everywhere at once, thunder or a far siren, does
-not confirm itself. Where the levels are so low that one source in between could do it and both begin together,
-nothing that is measured here tells one source from two: then it is one incident, with all its sensors shown.
+EPA-600/1-77-025; LAFmax is some 10 dB more). And what is loud everywhere at once, thunder or a far siren,
+does not confirm itself. Where the levels are so low that one source in between could do it and both begin
+together, nothing that is measured here tells one source from two: then it is one incident, with all its
+sensors shown.
 
 Walls take more away than the free field does, which makes rule 3 lenient, never too strict. A narrow street
 carries sound further, by 2 or 3 dB over these distances: the limits hold that.
@@ -39,7 +40,7 @@ SAME_ZONE_M = 30.0
 """How far apart two sensors of one zone are taken to be when coordinates are missing."""
 IMPULSE_ONSET_S = 0.3
 VOICE_ONSET_S = 1.5
-"""How far two estimates of one onset may differ, beside travel and clocks: two hops, or a voice that swells."""
+"""How far two estimates of one onset may differ, beside travel and clocks: two hops; a voice swells."""
 WEAKER_DB = 3.0
 """Who comes late must hear it at least so much weaker."""
 WORST_CLOCK_S = 2.0
@@ -56,7 +57,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """loudest_db: highest LAFmax of one source at one metre; furthest_m: sensors further apart never agree."""
+    """loudest_db: highest LAFmax of a source at one metre; furthest_m: sensors further apart never agree."""
 
     kind: Kind
     loudest_db: float

@@ -167,8 +167,8 @@ def test_orphans_of_a_crash_are_ended_once(outbox: Outbox) -> None:
     desk.alert(alert(2))
     desk.alert(alert(2, 1, Phase.END))
     again = desk_of(outbox, Sink())
-    assert again.close_orphans() == 1
-    assert again.close_orphans() == 0
+    assert len(again.close_orphans()) == 1
+    assert again.close_orphans() == []
     ended = decode(committed(outbox)[-1].alert_json, Alert)
     assert isinstance(ended, Alert)
     assert (ended.event_id, ended.revision, ended.end_reason) == (alert(1).event_id, 1, "gateway_restarted")
@@ -178,7 +178,7 @@ def test_orphans_of_a_crash_are_ended_once(outbox: Outbox) -> None:
 def test_an_unreadable_stored_alert_does_not_stop_the_start(outbox: Outbox) -> None:
     outbox.commit(b"{}", "0" * 32, 0, "aggression/v1/harbour/gw-1/event/shout", "start")
     desk = desk_of(outbox, Sink())
-    assert desk.close_orphans() == 1
+    assert desk.close_orphans() == []
     assert len(committed(outbox)) == 1
 
 
