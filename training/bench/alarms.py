@@ -1,4 +1,4 @@
-"""From scores to alarms: a threshold and a hold, which is what a rival gets; our own alerts take this form."""
+"""From scores to alarms: a threshold and a hold. That is what a rival gets; our alerts take the same form."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def finished(direct_on: Samples, shape: Shape, distance_m: float, rng: np.random
     tail = rms * rng.standard_normal(length) * np.where(after_s >= 0.0, decay, 0.0)
     response[joint:] *= np.maximum(1.0 - after_s[joint:] / 0.1, 0.0)
     response += tail
-    hz = np.fft.rfftfreq(length, 1.0 / RATE_HZ)
+    hz = np.fft.rfftfreq(length, 1.0 / RATE_HZ).astype(np.float64)
     response = np.fft.irfft(np.fft.rfft(response) * gain_over(hz, distance_m), length)
     return np.asarray(response / np.sqrt(np.sum(response**2)))
 

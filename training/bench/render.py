@@ -11,7 +11,16 @@ from scipy.signal import fftconvolve
 from training.activity import LOOSE_DATASETS, STEADY
 from training.bench.catalogue import Read
 from training.bench.detector import RATE_HZ
-from training.bench.loudness import Excerpt, cut_event, faded, laeq_db, level_db
+from training.bench.loudness import (
+    BLOCK,
+    Excerpt,
+    active_bout,
+    block_levels_db,
+    cut_event,
+    faded,
+    laeq_db,
+    level_db,
+)
 from training.bench.places import Response
 from training.bench.recipes import STREAM_GAP_S, Placed, Recipe
 from training.bench.sensor import FULL_SCALE_DB, gain_to, heard
@@ -53,8 +62,8 @@ def render(recipe: Recipe, read: Read, responses: Sequence[Response]) -> tuple[N
 def _clip(recipe: Recipe, read: Read) -> tuple[NDArray[np.int16], Recording]:
     clip = recipe.placed[0].clip
     samples = read(clip)
-    bout = cut_event(samples, _below(clip), len(samples) / RATE_HZ)
-    sound = _sound(clip, 0.0, (bout.end - bout.onset) / RATE_HZ)
+    first, last = active_bout(block_levels_db(samples), _below(clip), gap_s=0.5)
+    sound = _sound(clip, first * BLOCK / RATE_HZ, last * BLOCK / RATE_HZ)
     recording = Recording(recipe.name, len(samples) / RATE_HZ, (sound,), task=recipe.task)
     return np.rint(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16), recording
 

@@ -31,7 +31,7 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One detector's scores of one set: a (hops, 4) array a recording, and its own alerts if it raises any."""
+    """One detector's scores of one set, (hops, 4) a recording, and its own alerts if it raises any."""
 
     name: str
     hop_s: float

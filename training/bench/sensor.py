@@ -26,7 +26,8 @@ def heard(sound: Samples, rng: np.random.Generator) -> NDArray[np.int16]:
     pole = float(np.exp(-2.0 * np.pi * LOWER_LIMIT_HZ / RATE_HZ))
     passed = lfilter([(1.0 + pole) / 2.0, -(1.0 + pole) / 2.0], [1.0, -pole], sound)
     noisy = passed + self_noise(len(sound), rng)
-    return np.rint(np.clip(noisy, -1.0, 1.0) * 32767.0).astype(np.int16)
+    codes: NDArray[np.int16] = np.rint(np.clip(noisy, -1.0, 1.0) * 32767.0).astype(np.int16)
+    return codes
 
 
 def self_noise(count: int, rng: np.random.Generator) -> Samples:

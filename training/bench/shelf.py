@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 from collections.abc import Sequence
@@ -49,10 +50,18 @@ class _Job:
 
 def shelve(name: str, own: Sequence[Recipe], data_dir: Path, work: Path, workers: int) -> Shelf:
     """The set's recordings, rendered unless these very recipes were rendered before."""
-    folder = work / "audio" / f"{name}-{digest(own)}"
+    folder = work / "audio" / f"{name}-{digest(own)}-{_digest_of_code()}"
     if not (folder / "truth.jsonl").exists():
         _render_all(folder, own, data_dir, work / RESPONSES_FILE, workers)
     return open_shelf(name, folder)
+
+
+def _digest_of_code() -> str:
+    """Of the code that makes sound from recipes: what it changes is rendered again."""
+    code = hashlib.sha256()
+    for name in ("render.py", "loudness.py", "sensor.py", "places.py", "air.py"):
+        code.update((Path(__file__).parent / name).read_bytes())
+    return code.hexdigest()[:6]
 
 
 def open_shelf(name: str, folder: Path) -> Shelf:
