@@ -7,8 +7,11 @@ one is installed (armv7l has no other). Both have the same Interpreter.
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,16 @@ from gateway.errors import GatewayError
 from gateway.model_package import ModelError, ModelPackage
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+_TRUSTING = "tflite_runtime"
+"""This runtime does not check a file: a damaged one can kill the process (SIGSEGV), not only be refused."""
+_TRIAL = """
+import importlib, sys
+module = importlib.import_module(sys.argv[1])
+interpreter = module.Interpreter(model_content=sys.stdin.buffer.read(), num_threads=1)
+interpreter.allocate_tensors()
+interpreter.invoke()
+"""
+_TRIAL_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,12 @@ class Classifier:
         """RuntimeMissingError without a runtime, ModelError when the model does not fit its description."""
         self.package = package
         module, self.runtime = _first_runtime(runtimes)
+        if self.runtime == _TRUSTING and not _survived(module.__name__, package.tflite_bytes):
+            raise ModelError(
+                f"model {package.model_id!r} is refused by {self.runtime}, which does not survive it",
+                where=str(package.tflite_path),
+                hint="The file is damaged: install the package again",
+            )
         try:
             # One thread: a second one spins while it waits and takes the core from the ports.
             interpreter = module.Interpreter(model_content=package.tflite_bytes, num_threads=1)
@@ -91,6 +110,19 @@ class Classifier:
                 hint="Install the package again",
             )
         return int(inputs[0]["index"]), int(outputs[0]["index"])
+
+
+@lru_cache(maxsize=8)
+def _survived(runtime: str, content: bytes) -> bool:
+    """Try the model in a process of its own. True also when it is refused in order: this process says how."""
+    command = [sys.executable, "-c", _TRIAL, runtime]
+    try:
+        done = subprocess.run(
+            command, input=content, capture_output=True, timeout=_TRIAL_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode >= 0
 
 
 def _first_runtime(names: tuple[str, ...]) -> tuple[Any, str]:

@@ -14,6 +14,14 @@ from gateway.resources import config_root
 DEFAULT = "default"
 NONE = "none"
 DEFAULT_PACKAGE = "first"
+SUPPLIED = {
+    DEFAULT: DEFAULT_PACKAGE,
+    "default-int8": f"{DEFAULT_PACKAGE}/int8",
+    "open": "open",
+    "open-int8": "open/int8",
+}
+"""What settings may call the packages that come along, and their folders. `int8`: the same model in 8 bits;
+`open`: trained on redistributable recordings alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +41,10 @@ class ModelSetup:
 
 
 def choose_model(package: str, base: Path = Path()) -> ModelSetup:
-    """package: a folder (relative to base), "default" for the one that comes along, or "none"."""
+    """package: a folder (relative to base), one of SUPPLIED by its name, or "none"."""
     if package == NONE:
         return ModelSetup(None, None)
-    folder = config_root() / "models" / DEFAULT_PACKAGE if package == DEFAULT else base / package
+    folder = config_root() / "models" / SUPPLIED[package] if package in SUPPLIED else base / package
     try:
         classifier = Classifier(
             load_package(

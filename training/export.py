@@ -1,9 +1,12 @@
-"""The trained network as a model package: TFLite file, description, model card, and proof that they agree.
+"""The trained network as a model package: two TFLite files, their descriptions, and proof that they agree.
 
     python -m training.export --model FOLDER --features FOLDER --data DIR --package config/models/first
 
-float32, batch 1. The exported file is run in `ai-edge-litert` on real windows and must agree with torch to
-1e-4. `--write-check FILE` keeps inputs and outputs for the same test in another runtime (`check_runtime`).
+`model.tflite` is float32 and must agree with torch to 1e-4 in `ai-edge-litert`. `int8/` is a package of its
+own, for gateways with little memory or an old processor: the same network in 8-bit integers
+(`training.int8`), its ranges from windows of the part train. How its scores and decisions differ is measured
+on the part tune and written beside it. Both are refused when too large or too slow.
+`--write-check FILE` keeps inputs and outputs for the same test in another runtime (`check_runtime`).
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +28,30 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from dsp.layout import LAYOUT_ID
-from dsp.model_input import CHANNELS, MODEL_INPUT_VERSION, model_input
+from dsp.layout import HOP_S, LAYOUT_ID
+from dsp.model_input import CHANNELS, MODEL_INPUT_VERSION
+from training import parity
 from training import store as features
-from training.check_runtime import largest_difference
+from training.agreement import Agreement, agreement, scored_clips
+from training.check_runtime import FLOAT_TOLERANCE, INT8, scores_of
+from training.folding import folded
+from training.int8 import int8_of
 from training.labels import LABELS, POSITIVES
-from training.model_card import card
 from training.network import WINDOW_HOPS, Net, Scorer
 from training.package import description, licence_summary
+from training.real_windows import spread
 from training.store import Store
+from training.tflite_file import multiplications, slim
 
-TOLERANCE = 1e-4
-CHECK_WINDOWS = 400
+FLOAT_BYTES, INT8_BYTES = 512_000, 128_000
+MMAC_PER_S = 30.0
+INT8_MEAN = 0.02
+"""Greatest mean difference of a positive class's score between the two files, over windows of part tune."""
+RANGE_WINDOWS, CHECK_WINDOWS = 2000, 400
+
+
+class Refused(Exception):
+    """The package is not written, and why."""
 
 
 def load_scorer(folder: Path) -> Scorer:
@@ -46,33 +63,47 @@ def load_scorer(folder: Path) -> Scorer:
     return Scorer(net, scale, bias).eval()
 
 
-def check_inputs(store: Store, count: int = CHECK_WINDOWS) -> NDArray[np.float32]:
-    """Windows spread over the store, with gaps, and the extremes: nothing heard, only the newest hop."""
-    rng = np.random.default_rng(7)
-    ends = np.sort(rng.integers(WINDOW_HOPS, len(store.frames), count))
-    rows = ends[:, np.newaxis] + np.arange(-WINDOW_HOPS, 0)
-    valid = rng.random((count, WINDOW_HOPS)) > 0.1
-    valid[0] = False
-    valid[1, :-1] = False
-    return model_input(store.frames[rows], valid)
+def float_file(scorer: Scorer) -> bytes:
+    """The network as a float32 `.tflite` of one window at a time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        litert_torch.convert(folded(scorer), (torch.zeros(1, WINDOW_HOPS, CHANNELS),)).export(str(path))
+        content = slim(path.read_bytes())
+    rate = multiplications(content) / HOP_S / 1e6
+    if rate > MMAC_PER_S or len(content) > FLOAT_BYTES:
+        allowed = f"{FLOAT_BYTES} and {MMAC_PER_S} are allowed"
+        raise Refused(f"the float32 file has {len(content)} bytes and {rate:.1f} MMAC/s; {allowed}")
+    return content
 
 
-def multiplications(net: Net) -> int:
-    """Multiplications of one window, counted while a window passes through."""
-    total = 0
+def int8_file(content: bytes, store: Store) -> bytes:
+    """The float32 file in 8 bits."""
+    of_train = [item for item in store.items if item.part == "train"]
+    made = slim(int8_of(content, spread(store, of_train, RANGE_WINDOWS, WINDOW_HOPS)))
+    if len(made) > INT8_BYTES:
+        raise Refused(f"the 8-bit file has {len(made)} bytes; {INT8_BYTES} are allowed")
+    return made
 
-    def count(module: torch.nn.Module, _given: Any, out: torch.Tensor) -> None:
-        nonlocal total
-        if isinstance(module, torch.nn.Linear):
-            total += module.weight.numel()
-        elif isinstance(module, torch.nn.Conv1d | torch.nn.Conv2d):
-            total += module.weight.numel() * out[0, 0].numel()
 
-    handles = [module.register_forward_hook(count) for module in net.modules()]
-    net(torch.zeros(1, WINDOW_HOPS, CHANNELS))
-    for handle in handles:
-        handle.remove()
-    return total
+def compared(first: bytes, second: bytes, store: Store, thresholds: Mapping[str, float]) -> Agreement:
+    """Two files on all clips of the part tune."""
+    clips = [item for item in store.items if item.part == "tune" and item.kind == "clip"]
+    scored = [scored_clips(interpreter(content), store, clips, WINDOW_HOPS) for content in (first, second)]
+    found = agreement(scored[0], scored[1], thresholds)
+    if found.mean > INT8_MEAN:
+        raise Refused(f"8-bit scores are {found.mean:.3f} from float32 in the mean; {INT8_MEAN} is allowed")
+    return found
+
+
+def torch_scores(scorer: Scorer, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The trained network itself, one window at a time."""
+    with torch.no_grad():
+        return np.concatenate([scorer(torch.from_numpy(one[np.newaxis])).numpy() for one in windows])
+
+
+def interpreter(content: bytes) -> Interpreter:
+    """As the gateway runs it."""
+    return Interpreter(model_content=content, num_threads=1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,56 +112,71 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--package", type=Path, required=True)
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results.json")
     parser.add_argument("--date", type=datetime.date.fromisoformat, default=datetime.date.today())
     parser.add_argument("--write-check", type=Path)
     args = parser.parse_args(argv)
+    try:
+        _export(args)
+    except Refused as problem:
+        print(f"refused: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _export(args: argparse.Namespace) -> None:
     scorer = load_scorer(args.model)
     store = features.load(args.features)
-    inputs = check_inputs(store)
-    with torch.no_grad():
-        expected = np.concatenate([scorer(torch.from_numpy(one[np.newaxis])).numpy() for one in inputs])
-    content = _converted(scorer, args.package)
-    difference = largest_difference(Interpreter(model_content=content), inputs, expected)
-    print(f"largest difference torch - ai-edge-litert: {difference:.1e} over {len(inputs)} windows")
-    if difference > TOLERANCE:
-        print("refused: the exported model does not agree with the trained one", file=sys.stderr)
-        return 1
-    if args.write_check:
-        np.savez(args.write_check, inputs=inputs, expected=expected)
     tuned = json.loads((args.model / "tuned.json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(content).hexdigest()
-    facts = {
-        "id": f"{args.package.name}-{args.date:%Y%m%d}-{digest[:6]}",
-        "sha256": digest,
-        "bytes": len(content),
+    thresholds = {label: round(tuned["thresholds"][label], 4) for label in POSITIVES}
+    of_tune = [item for item in store.items if item.part == "tune"]
+    inputs = spread(store, of_tune, CHECK_WINDOWS, WINDOW_HOPS)
+    expected = torch_scores(scorer, inputs)
+    content = float_file(scorer)
+    apart = float(np.abs(scores_of(interpreter(content), inputs) - expected).max())
+    print(f"float32 - torch: largest {apart:.1e} over {len(inputs)} windows")
+    if apart > FLOAT_TOLERANCE:
+        raise Refused("the exported model does not agree with the trained one")
+    small = int8_file(content, store)
+    agreed = compared(content, small, store, thresholds)
+    if args.write_check:
+        int8 = scores_of(interpreter(small), inputs)
+        np.savez(args.write_check, inputs=inputs, expected=expected, int8=int8)
+    facts: dict[str, Any] = {
         "layout": LAYOUT_ID,
         "model_input_version": MODEL_INPUT_VERSION,
         "input_shape": [WINDOW_HOPS, CHANNELS],
         "labels": list(LABELS),
         "positives": list(POSITIVES),
-        "thresholds": {label: round(tuned["thresholds"][label], 4) for label in POSITIVES},
+        "thresholds": thresholds,
         "trained_on": tuned["train"],
         "licences": licence_summary(args.data, [item for item in store.items if item.part == "train"]),
         "parameters": sum(p.numel() for p in scorer.net.parameters()),
-        "mmac_per_s": round(multiplications(scorer.net) * 8 / 1e6, 1),
+        "mmac_per_s": round(multiplications(content) / HOP_S / 1e6, 1),
         "date": f"{args.date:%Y-%m-%d}",
     }
-    (args.package / "model.toml").write_text(description(facts), encoding="utf-8")
-    results = json.loads(args.results.read_text(encoding="utf-8")) if args.results.exists() else None
-    (args.package / "MODEL_CARD.md").write_text(card(facts, results), encoding="utf-8")
+    _write(args.package, content, facts | _named(args.package.name, content, args.date))
+    of_int8 = facts | _named(f"{args.package.name}-int8", small, args.date) | {"agreement": asdict(agreed)}
+    _write(args.package / INT8, small, of_int8)
+    files: dict[str, parity.Score] = {
+        "float32": lambda windows: torch_scores(scorer, windows),
+        INT8: lambda windows: scores_of(interpreter(small), windows),
+    }
+    parity.write(args.package, WINDOW_HOPS, files)
+
+
+def _named(name: str, content: bytes, date: datetime.date) -> dict[str, Any]:
+    digest = hashlib.sha256(content).hexdigest()
+    return {"id": f"{name}-{date:%Y%m%d}-{digest[:6]}", "sha256": digest, "bytes": len(content)}
+
+
+def _write(folder: Path, content: bytes, facts: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.tflite").write_bytes(content)
+    (folder / "model.toml").write_text(description(facts), encoding="utf-8")
     print(
         f"{facts['id']}: {facts['bytes']} bytes, {facts['parameters']} parameters, "
         f"{facts['mmac_per_s']} MMAC/s"
     )
-    return 0
-
-
-def _converted(scorer: Scorer, package: Path) -> bytes:
-    package.mkdir(parents=True, exist_ok=True)
-    path = package / "model.tflite"
-    litert_torch.convert(scorer, (torch.zeros(1, WINDOW_HOPS, CHANNELS),)).export(str(path))
-    return path.read_bytes()
 
 
 if __name__ == "__main__":

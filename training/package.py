@@ -1,4 +1,7 @@
-"""The text of `model.toml`, and the licences behind a model."""
+"""The text of `model.toml`, and the licences behind a model.
+
+Everything that a card says of a model stands here too, so a card can be written again without the training.
+"""
 
 from __future__ import annotations
 
@@ -66,12 +69,46 @@ def description(facts: Mapping[str, Any]) -> str:
         f"date = {facts['date']}",
         f"parameters = {facts['parameters']}",
         f"mmac_per_s = {facts['mmac_per_s']}",
-        'note = "Contains non-commercial sources and sources without a stated licence: see MODEL_CARD.md."',
+        f"note = {json.dumps(_note(facts['licences']))}",
         "",
         *_tables("training.clips", facts["trained_on"]),
         *_tables("training.licences", facts["licences"]),
+        *(_agreement(facts["agreement"]) if "agreement" in facts else ()),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _note(licences: Iterable[str]) -> str:
+    if set(licences) <= {TERMS["yes"]}:
+        return "Trained on redistributable sources alone: see MODEL_CARD.md."
+    return "Contains non-commercial sources and sources without a stated licence: see MODEL_CARD.md."
+
+
+def _agreement(facts: Mapping[str, Any]) -> list[str]:
+    """Of an 8-bit file: how its scores and decisions differ from the float32 file's."""
+    rows = {
+        label: {
+            "events": row["events"],
+            "found_float32": row["found"][0],
+            "found_int8": row["found"][1],
+            "others": row["others"],
+            "alarms_float32": row["alarms"][0],
+            "alarms_int8": row["alarms"][1],
+            "decided_otherwise": row["differ"],
+        }
+        for label, row in facts["decided"].items()
+    }
+    return [
+        "# Against the float32 file, on all clips of the part tune: scores of the four classes by window,",
+        "# and clips decided by the default rules at the thresholds above.",
+        "[agreement]",
+        f"windows = {facts['windows']}",
+        f"clips = {facts['clips']}",
+        f"mean_difference = {facts['mean']:.5f}",
+        f"largest_difference = {facts['largest']:.4f}",
+        "",
+        *_tables("agreement.decided", rows),
+    ]
 
 
 def _tables(name: str, rows: Mapping[str, Mapping[str, float]]) -> list[str]:

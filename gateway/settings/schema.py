@@ -188,7 +188,11 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     package: Annotated[
         Text,
-        Meta(description='Folder of a model package; "default": the one supplied; "none": levels only.'),
+        Meta(
+            description='Folder of a model package ("./open" is one), or a supplied one by name: "default"; '
+            '"open": trained on redistributable sound alone; "default-int8", "open-int8": the same in 8 '
+            'bits, a third as large; "none": levels only.'
+        ),
     ] = "default"
 
 

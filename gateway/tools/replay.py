@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     parser.add_argument("--settings", type=Path, help="settings file with decision rules and model")
-    parser.add_argument("--model", help='model package folder, "default" or "none"')
+    parser.add_argument(
+        "--model",
+        help='model package folder, a supplied one ("default", "open", "default-int8", ...) or "none"',
+    )
     parser.add_argument(
         "--full-scale-db",
         type=_decibels,
