@@ -11,17 +11,19 @@ Three things must hold for events of two sensors:
 3. *One source could do it.* A source that is L1 and L2 loud at two sensors D metres apart has, at one metre,
    at least 20 lg D - 20 lg(10^(-L1/20) + 10^(-L2/20)), on the line between them, and more at any other place
    (free field: 20 dB for ten times the distance, so d = 10^((L - L1)/20), and d1 + d2 is never less than D).
-   If no voice, pane or gun is that loud, they heard two sources.
+   If no voice, pane or gun is that loud, they heard two sources. Up to 50 m this is not asked: a fight is no
+   point, several shout at once and move, and whoever is sent there sees all of it.
 
 Rule 3 is what keeps two fights 80 m apart two: 75 dB(A) at both places would take a voice of 107 dB(A), and
 voices end at about 100 (shouted speech is 82 to 89 dB(A) LAeq at one metre, after Pearsons et al.,
 EPA-600/1-77-025; LAFmax is some 10 dB more). And what is loud everywhere at once, thunder or a far siren,
-does not confirm itself. Where the levels are so low that one source in between could do it and both begin
-together, nothing that is measured here tells one source from two: then it is one incident, with all its
-sensors shown.
+does not confirm itself over more than that. Where the levels are so low that one source in between could do
+it and both begin together, nothing that is measured here tells one source from two: then it is one incident,
+with all its sensors shown.
 
 Walls take more away than the free field does, which makes rule 3 lenient, never too strict. A narrow street
-carries sound further, by 2 or 3 dB over these distances: the limits hold that.
+carries sound further, by 2 or 3 dB over these distances: the limits hold that. Without coordinates, sensors
+of one zone count as near, and sensors without a common zone as strangers.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ from gateway.contract.vocabulary import EventClass, Phase
 
 SLOWEST_SOUND_M_S = 320.0  # at -20 degrees C
 METRES_A_DEGREE = 111_195.0
-SAME_ZONE_M = 30.0
-"""How far apart two sensors of one zone are taken to be when coordinates are missing."""
+NEAR_M = 50.0
+"""Sensors up to here share a fight, whatever its level; those of one zone without coordinates do too."""
 IMPULSE_ONSET_S = 0.3
 VOICE_ONSET_S = 1.5
 """How far two estimates of one onset may differ, beside travel and clocks: two hops; a voice swells."""
@@ -167,6 +169,8 @@ def one_source(one: Trace, other: Trace) -> bool:
     apart_m = distance_m(one, other)
     if apart_m is None or apart_m > furthest_m(one.event_class, other.event_class):
         return False
+    if apart_m <= NEAR_M:
+        return True
     slack_db = 0.0 if one.calibrated and other.calibrated else UNCALIBRATED_DB
     return needed_db(one.lafmax_db, other.lafmax_db, apart_m) <= _loudest_db(one, other) + slack_db
 
@@ -182,9 +186,9 @@ def needed_db(one_db: float, other_db: float, apart_m: float) -> float:
 
 
 def distance_m(one: Trace, other: Trace) -> float | None:
-    """Metres between two sensors; without coordinates SAME_ZONE_M in one zone, else None."""
+    """Metres between two sensors; without coordinates NEAR_M in one zone, else None."""
     if one.lon_lat_deg is None or other.lon_lat_deg is None:
-        return SAME_ZONE_M if one.zone is not None and one.zone == other.zone else None
+        return NEAR_M if one.zone is not None and one.zone == other.zone else None
     return metres(one.lon_lat_deg, other.lon_lat_deg)
 
 

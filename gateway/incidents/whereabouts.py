@@ -27,7 +27,7 @@ def contributions(own: Heard, events: Iterable[Heard]) -> tuple[SensorContributi
     first_s = {source: min(one.trace.onset_s for one in heard) for source, heard in by_source.items()}
     peak_db = {source: max(one.trace.lafmax_db for one in heard) for source, heard in by_source.items()}
     speaks = {source: max(heard, key=_loudness) for source, heard in by_source.items()} | {own.source: own}
-    arrivals = sorted(first_s, key=lambda source: (first_s[source], source))
+    arrivals = sorted(first_s, key=lambda source: (first_s[source], -peak_db[source], source))
     by_level = sorted(peak_db, key=lambda source: (-peak_db[source], source))
     listed = {own.source, *[source for source in by_level if source != own.source][: MOST_LISTED - 1]}
     told = {

@@ -48,6 +48,8 @@ PURE = (
     "gateway/coverage_hours.py",
     "gateway/decision",
     "gateway/features.py",
+    "gateway/incidents/",
+    "gateway/contract/one_sound.py",
     "gateway/level_history.py",
     "gateway/time_labels.py",
     "gateway/delivery/choice.py",
