@@ -151,7 +151,7 @@ def _with_progress(results: Iterator[Heard], total: int) -> Iterator[Heard]:
         yield result
 
 
-def _items(folder: Path) -> list[Item]:
+def read_items(folder: Path) -> list[Item]:
     """The items of a store without its frames."""
     rows = (json.loads(line) for line in (folder / "items.jsonl").read_text(encoding="utf-8").splitlines())
     return [Item(**{**row, "sources": tuple(row["sources"])}) for row in rows]
@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     part_of = load_parts()
     clips = clips_of(read_manifest(args.data), part_of, args.parts.split(","))
     pieces = pieces_of(args.data, clips, part_of, args.mixtures, args.seed)
-    jobs = jobs_of(_items(args.features), pieces, args.peers, args.every)
+    jobs = jobs_of(read_items(args.features), pieces, args.peers, args.every)
     for kind, name in KINDS.items():
         wanted = [job for job in jobs if (job.piece.mixture is None) == (kind == "clip")]
         if not wanted:

@@ -83,3 +83,8 @@ def _mel_power(samples: Floats, window: Floats, hop: int, bank: Floats) -> Float
 
 _MN04_BANK = kaldi_mel_bank(MN04_BANDS, _MN04_FFT, MN04_RATE_HZ, 0.0, _MN04_TOP_HZ)
 _PLAIN_BANK = kaldi_mel_bank(PLAIN_BANDS, _PLAIN_FFT, PLAIN_RATE_HZ, *_PLAIN_RANGE_HZ)
+
+PLAIN_CENTRES_HZ: NDArray[np.float64] = 700.0 * np.expm1(
+    np.linspace(_mel(_PLAIN_RANGE_HZ[0]), _mel(_PLAIN_RANGE_HZ[1]), PLAIN_BANDS + 2)[1:-1] / 1127.0
+)
+"""Centres of the 64 plain bands."""
