@@ -68,7 +68,7 @@ class AlertFactory:
     def __init__(self, site: str, gateway: str, boot_id: str, status: Status = Status.ACTUAL) -> None:
         self.topics = TopicBuilder(site, gateway)
         self._boot_id = boot_id
-        self._status = status
+        self.status = status
 
     def alert(self, decision: Decision, sensor: SensorContext, clock: StreamClock) -> Alert:
         """The alert of one revision; the same decision gives the same event id and revision at any time."""
@@ -93,7 +93,7 @@ class AlertFactory:
             boot_id=self._boot_id,
             seq=None,
             lane=Lane.LIVE,
-            status=self._status,
+            status=self.status,
             phase=decision.phase,
             priority=Priority.LOOK,
             event_class=decision.event_class,

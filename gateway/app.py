@@ -30,7 +30,7 @@ from firmware_bridge.port_watcher import PortWatcher
 from firmware_bridge.port_worker import DEFAULT_BAUD, PortWorker
 from gateway.alerts import AlertFactory, clock_of
 from gateway.announcements import GatewayIdentity, gateway_status
-from gateway.broker_options import broker_options, publisher_rules
+from gateway.broker_options import broker_options, neighbour_topics, publisher_rules
 from gateway.calibration.applied import StoredCalibrations
 from gateway.calibration.store import CalibrationStore
 from gateway.clock import HostClock
@@ -46,6 +46,7 @@ from gateway.delivery.publisher import Publisher
 from gateway.desk import Desk
 from gateway.errors import GatewayError
 from gateway.inbox import Inbox
+from gateway.incident_teller import PersonConfirms
 from gateway.link_log import LinkLog
 from gateway.model_setup import ModelSetup, choose_model
 from gateway.places import bound_sensors
@@ -121,6 +122,7 @@ class App:
             test_alerts=self._test_alerts,
             rules=publisher_rules(self._loaded.values),
             beat=self.beats.beat,
+            inward=self,
         )
         for stage in ("pipeline", "telemetry", *self._publisher.stages):
             self.beats.expect(stage, STARTED_WITHIN_S)
@@ -166,8 +168,16 @@ class App:
 
         return PortWorker(url, link, sink, baud=baud, beat=self.beats.of(f"port:{url}"))
 
+    def neighbour(self, alert: Alert) -> None:
+        """An alert of another gateway of this site; without it an incident has a sensor less, no more."""
+        self._put("", alert)
+
+    def confirm(self, event_id: str) -> None:
+        """A person confirmed the incident of this event."""
+        self._put("", PersonConfirms(event_id))
+
     def _put(self, port: str, event: StationEvent) -> None:
-        self._inbox.put((port, event), droppable=isinstance(event, FeatureFrame | Gap))
+        self._inbox.put((port, event), droppable=isinstance(event, FeatureFrame | Gap | Alert))
 
     def _run_pipeline(self) -> None:
         assert self._publisher is not None
@@ -277,6 +287,7 @@ class App:
                 broker_options(self._loaded, client_id, broker),
                 will=Will(self._topics.status, encode(gone)),
                 listen_to=(self._topics.receipt, f"{self._topics.base}/request/+"),
+                listen_also=neighbour_topics(values),
                 path=path,
             )
             for path, broker in known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.contract.topics import subscription
 from gateway.delivery.broker_link import BrokerOptions, TlsFiles
 from gateway.delivery.courier import CourierRules
 from gateway.delivery.publisher import PublisherRules
@@ -40,6 +41,13 @@ def publisher_rules(values: Settings) -> PublisherRules:
             window=WindowRules(receivers=frozenset(delivery.receivers)),
         ),
     )
+
+
+def neighbour_topics(values: Settings) -> tuple[str, ...]:
+    """The events of the neighbours that the settings name, and of nobody else."""
+    site, own = values.gateway.site, values.gateway.id
+    names = [name for name in values.incidents.neighbours if name != own]
+    return tuple(subscription(site, name, "event/+") for name in names)
 
 
 def _tls_files(loaded: LoadedSettings, tls: TlsSettings) -> TlsFiles:

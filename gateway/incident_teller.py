@@ -7,17 +7,24 @@ first, so that no incident ever holds one up.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gateway.alerts import AlertFactory
 from gateway.clock import HostClock
 from gateway.contract.types import Alert
-from gateway.contract.vocabulary import Phase
+from gateway.contract.vocabulary import PATH_TEST, Phase
 from gateway.decisions.decider import Decision
 from gateway.incidents.book import Incidents
 from gateway.incidents.told import ended_at, heard_here, heard_there, in_incident
 from gateway.incidents.types import Heard, Telling
 from gateway.live_sensor import LiveSensor
+
+
+@dataclass(frozen=True, slots=True)
+class PersonConfirms:
+    """A person at a receiver confirmed the incident that this event belongs to."""
+
+    event_id: str
 
 
 class IncidentTeller:
@@ -44,7 +51,12 @@ class IncidentTeller:
         return [in_incident(alert, own.standing), *self._revisions(others)]
 
     def neighbour(self, alert: Alert) -> list[Alert]:
-        """An alert of another gateway on this site: revisions of our events that belong with it."""
+        """An alert of another gateway on this site: revisions of our events that belong with it.
+
+        What is real and what is an exercise never meet, and a test of the path was no sound.
+        """
+        if alert.status is not self._factory.status or alert.event_class == PATH_TEST:
+            return []
         heard = self._heard_there(alert)
         return [] if heard is None else self._revisions(self._incidents.hear_of(heard))
 

@@ -33,7 +33,7 @@ from gateway.contract.vocabulary import EndReason, Mode, SensorState
 from gateway.coverage_book import CoverageBook
 from gateway.decisions.decider import Decision
 from gateway.decisions.rules import ClassRule
-from gateway.incident_teller import IncidentTeller
+from gateway.incident_teller import IncidentTeller, PersonConfirms
 from gateway.live_sensor import LiveSensor
 from gateway.model_setup import ModelSetup
 from gateway.pipeline import SensorPipeline
@@ -42,7 +42,8 @@ from gateway.station_words import DISABLED, DUPLICATE, LINK_FAULTS, REFUSED_NL, 
 
 log = logging.getLogger(__name__)
 
-StationEvent = LinkEvent | PortChanged
+StationEvent = LinkEvent | PortChanged | PersonConfirms | Alert
+"""An Alert is a neighbouring gateway's."""
 
 FAULT_AFTER_S = 1.0
 RETIRED = "retired"
@@ -154,6 +155,10 @@ class Station:
                 self._follow_link(port, event)
             case PortChanged():
                 self._follow_port(event)
+            case PersonConfirms():
+                self._tell(self.incidents.confirm(event.event_id))
+            case Alert():
+                self._tell(self.incidents.neighbour(event))
             case _:
                 pass  # calibration reports concern `agw calibrate`
 

@@ -23,7 +23,7 @@ with all its sensors shown.
 
 Walls take more away than the free field does, which makes rule 3 lenient, never too strict. A narrow street
 carries sound further, by 2 or 3 dB over these distances: the limits hold that. Without coordinates, sensors
-of one zone count as near, and sensors without a common zone as strangers.
+of one zone count as near, and sensors without a common zone never agree.
 """
 
 from __future__ import annotations

@@ -50,6 +50,7 @@ class BrokerOptions:
     tls: TlsFiles | None = None
     will: Will | None = None
     listen_to: tuple[str, ...] = ()
+    listen_also: tuple[str, ...] = ()  # a refusal of these costs no receipt
     path: str = PRIMARY
     keep_alive_s: int = 6
     will_delay_s: int = 4

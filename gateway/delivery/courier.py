@@ -34,7 +34,7 @@ from gateway.delivery.path import Path
 from gateway.delivery.path_faults import PathFault, disk_fault, link_faults, records_fault
 from gateway.delivery.receipt_book import ReceiptBook
 from gateway.delivery.record_store import Record, RecordStore
-from gateway.delivery.requests import Asked, RequestDesk, understand
+from gateway.delivery.requests import Asked, Inward, NobodyInward, RequestDesk, understand
 from gateway.delivery.row_counter import RowCounter
 from gateway.delivery.selftest import SelftestSchedule
 from gateway.delivery.side_mail import RecordMail, UnstoredAlerts
@@ -82,6 +82,7 @@ class Courier:
         clock: HostClock,
         test_alerts: TestAlerts,
         rules: CourierRules,
+        inward: Inward | None = None,
     ) -> None:
         now_s = clock.monotonic_s()
         self._outbox = outbox
@@ -106,7 +107,9 @@ class Courier:
             rules.window.first_retry_s,
         )
         self._counter = RowCounter(outbox, self._window, self._stamper)
-        self._desk = RequestDesk(topics, outbox, self._stamper.alert, self._window.ask_again, self._ask_test)
+        self._inward = inward or NobodyInward()
+        again, ask_test = self._window.ask_again, lambda: self._tests.ask(clock.monotonic_s())
+        self._desk = RequestDesk(topics, outbox, self._stamper.alert, again, ask_test, self._inward)
         self._unstored = UnstoredAlerts(topics, self._stamper.unstored)
         self._records = RecordMail(records)
         self._beats = count()
@@ -165,13 +168,15 @@ class Courier:
         self._unstored.take(alerts)
 
     def hear(self, heard: Iterable[Heard], now_s: float) -> None:
-        """Receipts and requests, in order of arrival."""
+        """Receipts, requests and neighbours' alerts, in order of arrival."""
         for one in heard:
             understood = understand(one, self._topics)
             if isinstance(understood, Receipt):
                 self.counts.receipts_unknown += not self._book.receipt(understood, now_s)
             elif isinstance(understood, Asked):
                 self._answer(understood, self._paths[one.path])
+            elif understood is not None:
+                self._inward.neighbour(understood)
         with self._disk.watching(now_s):
             self.counts.alerts_received += self._book.note(now_s)
 
@@ -306,9 +311,6 @@ class Courier:
             for posting in self._desk.answer(asked):
                 path.put_answer(posting)
             self.counts.requests_answered += 1
-
-    def _ask_test(self) -> bool:
-        return self._tests.ask(self._clock.monotonic_s())
 
     def _begin_test(self, now_s: float) -> None:
         alerts = self._test_alerts()

@@ -229,18 +229,22 @@ class MqttLink:
             maximum_packet_size=_given(given, "MaximumPacketSize", 0x0FFF_FFFF),
             path=self._options.path,
         )
-        if self._options.listen_to:
-            client.subscribe([(topic, 1) for topic in self._options.listen_to])
+        topics = (*self._options.listen_to, *self._options.listen_also)
+        if topics:
+            client.subscribe([(topic, 1) for topic in topics])
         else:
             self._subscribed(client, attempt, [])
 
     def _subscribed(self, client: Client, attempt: _Attempt, codes: list[ReasonCode]) -> None:
         """Only now it counts as connected: what is sent from here on can be answered."""
         assert attempt.state is not None
-        refused = next((code for code in codes if code.is_failure), None)
+        needed = len(self._options.listen_to)
+        refused = next((code for code in codes[:needed] if code.is_failure), None)
+        unheard = next((code for code in codes[needed:] if code.is_failure), None)
         attempt.connected_at_s = time.monotonic()
         self._live = _Live(client, attempt.generation, attempt.state.maximum_packet_size)
-        detail = "" if refused is None else f"receipts are refused: {refused}"
+        detail = "" if unheard is None else f"neighbours are not heard: {unheard}"
+        detail = detail if refused is None else f"receipts are refused: {refused}"
         self._sink(replace(attempt.state, hears=refused is None, detail=detail))
 
     def _heard(self, message: MQTTMessage) -> None:
@@ -338,7 +342,12 @@ def probe(options: BrokerOptions, deadline_s: float) -> LinkState:
             told.put(event)
 
     own = replace(
-        options, client_id=f"{options.client_id}-check", will=None, session_expiry_s=0, listen_to=()
+        options,
+        client_id=f"{options.client_id}-check",
+        will=None,
+        session_expiry_s=0,
+        listen_to=(),
+        listen_also=(),
     )
     link = MqttLink(own, sink, on_fatal=lambda _name, problem: told.put(_broken(options, problem)))
     link.start()

@@ -32,6 +32,7 @@ from gateway.delivery.outbox import Outbox
 from gateway.delivery.path import Path
 from gateway.delivery.path_faults import PathFault
 from gateway.delivery.record_store import Record, RecordStore
+from gateway.delivery.requests import Inward
 from gateway.delivery.state_board import StateMessage, rank_of
 
 RECORDS_NAME = "records.db"
@@ -64,13 +65,14 @@ class Publisher:
         rules: PublisherRules | None = None,
         random: Random | None = None,
         beat: Callable[[str, float], None] = lambda stage, within_s: None,
+        inward: Inward | None = None,
     ) -> None:
         """brokers: in order of preference, one or two, each with a path name of its own.
 
         on_fatal(thread, problem): a thread died, the process must end. on_link: told, on the publisher's
         thread, each change of a connection. test_alerts: the revisions of one test alert. beat(stage,
         within_s): told that a thread makes progress, and by when it is to be back; the stages are `publisher`
-        and `paho:<path>`.
+        and `paho:<path>`. inward: where confirmations and neighbours' alerts go.
         """
         self._outbox_path = outbox_path
         self._topics = topics
@@ -80,6 +82,7 @@ class Publisher:
         self._test_alerts = test_alerts
         self._rules = rules or PublisherRules()
         self._beat = beat
+        self._inward = inward
         self._mailbox = Mailbox()
         self._paths = [self._path(options, random) for options in brokers]
         self._courier: Courier | None = None
@@ -169,6 +172,7 @@ class Publisher:
                     self._clock,
                     self._test_alerts,
                     self._rules.courier,
+                    self._inward,
                 )
                 self._counts = self._courier.counts
                 for path in self._paths:

@@ -1,4 +1,4 @@
-"""What receivers say to the gateway: receipts, and requests with their answers.
+"""What others say to the gateway: receipts, requests with their answers, and alerts of neighbours.
 
 Everything here is somebody else's bytes: what does not fit is counted and dropped. What a broker had retained
 is ignored, as requests and receipts are never state.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.contract.encoding import BadPayload, decode, decode_for, encode
 from gateway.contract.topics import Topic, TopicBuilder, TopicKind, parse_topic
@@ -29,20 +30,39 @@ class Asked:
     request: Request
 
 
-def understand(heard: Heard, topics: TopicBuilder) -> Receipt | Asked | None:
-    """What came in, None for anything that is not a receipt or request to this gateway."""
+class Inward(Protocol):
+    """What goes on to the pipeline; called on the publisher's thread, returns quickly."""
+
+    def neighbour(self, alert: Alert) -> None: ...
+    def confirm(self, event_id: str) -> None: ...
+
+
+class NobodyInward:
+    """For a publisher without a pipeline."""
+
+    def neighbour(self, alert: Alert) -> None: ...
+    def confirm(self, event_id: str) -> None: ...
+
+
+def understand(heard: Heard, topics: TopicBuilder) -> Receipt | Asked | Alert | None:
+    """What came in; None for what is no receipt or request to this gateway, nor another one's alert.
+
+    Alerts only come from the neighbours whose events were subscribed to; only those of one's own site count.
+    """
     if heard.retained:
         return None
     try:
         topic = parse_topic(heard.topic)
     except ValueError:
         return None
-    if (topic.site, topic.gateway) != (topics.site, topics.gateway) or topic.kind not in _OURS:
+    to_us = topic.gateway == topics.gateway and topic.kind in _OURS
+    of_neighbour = topic.gateway != topics.gateway and topic.kind is TopicKind.EVENT
+    if topic.site != topics.site or not (to_us or of_neighbour):
         return None
     payload = decode_for(topic.kind, heard.payload)
     if isinstance(payload, BadPayload) or not _is_for(payload, topic):
         return None
-    if isinstance(payload, Receipt):
+    if isinstance(payload, Receipt | Alert):
         return payload
     assert isinstance(payload, Request)
     assert topic.command is not None
@@ -50,7 +70,10 @@ def understand(heard: Heard, topics: TopicBuilder) -> Receipt | Asked | None:
 
 
 class RequestDesk:
-    """Answers requests from the outbox. again: takes rows of a lane to be sent once more, says how many."""
+    """Answers requests from the outbox. again: takes rows of a lane to be sent once more, says how many.
+
+    inward: told what a person confirms; the revision that says so comes from the pipeline in its turn.
+    """
 
     def __init__(
         self,
@@ -59,12 +82,14 @@ class RequestDesk:
         stamp: Callable[[Alert, OutboxRow], Alert],
         again: Callable[[Lane, Sequence[RowKey]], int],
         start_test: Callable[[], bool],
+        inward: Inward,
     ) -> None:
         self._topics = topics
         self._outbox = outbox
         self._stamp = stamp
         self._again = again
         self._start_test = start_test
+        self._inward = inward
 
     def answer(self, asked: Asked) -> list[Posting]:
         """The answer, in as many parts as it needs. Raises OutboxError when the outbox cannot be read."""
@@ -77,6 +102,8 @@ class RequestDesk:
                 if self._start_test():
                     return [self._posting(asked, Result.OK)]
                 return [self._posting(asked, Result.REFUSED, message=_TEST_TOO_SOON)]
+            case Command.CONFIRM:
+                return [self._confirm(asked)]
 
     def refuse_stranger(self, asked: Asked) -> Posting:
         """For a name that the settings do not have."""
@@ -94,6 +121,15 @@ class RequestDesk:
             self._posting(asked, Result.OK, part=number, parts=len(parts), alerts=part)
             for number, part in enumerate(parts, 1)
         ]
+
+    def _confirm(self, asked: Asked) -> Posting:
+        event_id = asked.request.event_id
+        if event_id is None:
+            return self._posting(asked, Result.REFUSED, message=_CONFIRM_UNCLEAR)
+        if event_id not in self._outbox.open_event_ids():
+            return self._posting(asked, Result.REFUSED, message=_CONFIRM_OVER)
+        self._inward.confirm(event_id)
+        return self._posting(asked, Result.OK)
 
     def _resend(self, asked: Asked) -> list[Posting]:
         request = asked.request
@@ -147,6 +183,14 @@ _STRANGER = Text(
 _TEST_TOO_SOON = Text(
     en="A test is under way or was sent a moment ago: ask again in ten seconds",
     nl="Er loopt een test of er was er net een: vraag het over tien seconden opnieuw",
+)
+_CONFIRM_UNCLEAR = Text(
+    en="Say event_id: any open event of the incident that is confirmed",
+    nl="Noem event_id: een lopende melding van het incident dat wordt bevestigd",
+)
+_CONFIRM_OVER = Text(
+    en="No such event is open here: it is over, or another gateway's",
+    nl="Zo'n melding loopt hier niet: zij is voorbij, of van een andere gateway",
 )
 _RESEND_UNCLEAR = Text(
     en="Say numbering, lane, first_seq and last_seq, the last not below the first",

@@ -131,7 +131,7 @@ class Incident:
         Name, priority and its reason concern every event; a longer list of sensors only the leading one.
         """
         own = self.members.get(event_id or "")
-        if own is not None and own.heard.ours:
+        if own is not None:
             yield self._telling(own, anew=False)
         open_ones = [one for one in self.members.values() if one.open and one.heard.ours]
         lead = min(open_ones, key=lambda one: (one.heard.trace.onset_s, one.heard.event_id), default=None)

@@ -121,6 +121,19 @@ class DeliverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 24.0
 
 
+class IncidentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Several sensors that hear one thing. On one gateway that takes the places of sensors and no more."""
+
+    neighbours: Annotated[
+        tuple[Identifier, ...],
+        Meta(
+            description="Gateways of this site whose alerts this one listens to, so that both name one "
+            "incident alike; the broker must let it read their events.",
+            examples=[["gw-2"]],
+        ),
+    ] = ()
+
+
 class StorageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is kept on disk beside alerts. Alerts have no bound here: they are never shed."""
 
@@ -211,6 +224,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     backup_broker: BrokerSettings | None = None
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    incidents: IncidentSettings = field(default_factory=IncidentSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     port: tuple[PortSettings, ...] = ()
     sensor: tuple[SensorSettings, ...] = ()

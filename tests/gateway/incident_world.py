@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from gateway.contract.one_sound import METRES_A_DEGREE, Trace
 from gateway.contract.types import SensorContribution
-from gateway.contract.vocabulary import Phase
+from gateway.contract.vocabulary import Phase, Priority
 from gateway.incidents.book import Incidents
 from gateway.incidents.types import Claim, Heard, Telling
 
@@ -111,7 +111,7 @@ def ended(start: Heard, until_s: float, hold_s: float = 4.0) -> Heard:
 
 def claim(*names: str, **changes: object) -> Claim:
     first, *rest = (event_id(name) for name in names)
-    told = Claim(first, tuple(rest), priority="look", confirmed_by=())  # type: ignore[arg-type]
+    told = Claim(first, tuple(rest), priority=Priority.LOOK, confirmed_by=())
     return replace(told, **changes)  # type: ignore[arg-type]
 
 

@@ -88,6 +88,16 @@ def test_what_is_not_for_us_or_does_not_fit_is_nothing(topic: str, payload: byte
     assert understand(heard(topic, payload), TOPICS) is None
 
 
+def test_alerts_of_neighbours_are_understood_and_nobody_else_s() -> None:
+    theirs = replace(alert(1), gateway="gw-2")
+    assert understand(heard(OTHER.event("scream"), encode(theirs)), TOPICS) == theirs
+    assert understand(heard(OTHER.event("scream"), encode(theirs), retained=True), TOPICS) is None
+    assert understand(heard(OTHER.event("scream"), encode(replace(theirs, gateway="gw-3"))), TOPICS) is None
+    elsewhere = TopicBuilder("elsewhere", "gw-2")
+    foreign = encode(replace(theirs, site="elsewhere"))
+    assert understand(heard(elsewhere.event("scream"), foreign), TOPICS) is None
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_garbled_bytes_never_hurt(seed: int) -> None:
     chance = Random(seed)
@@ -111,9 +121,10 @@ class Desk:
         self.outbox = outbox
         self.again: list[int] = []
         self.tests = 0
+        self.confirmed: list[str] = []
         self._room_for = room_for
         self._may_test = may_test
-        self._desk = RequestDesk(TOPICS, outbox, self._stamp, self._take, self._test)
+        self._desk = RequestDesk(TOPICS, outbox, self._stamp, self._take, self._test, self)
 
     def ask(self, command: Command, **fields: object) -> list[Response]:
         found = []
@@ -139,6 +150,12 @@ class Desk:
         taken = rows[: self._room_for - len(self.again)]
         self.again += [row.row_id for row in taken]
         return len(taken)
+
+    def confirm(self, event_id: str) -> None:
+        self.confirmed.append(event_id)
+
+    def neighbour(self, alert: Alert) -> None:
+        raise AssertionError("nobody asks for a neighbour")
 
     def _test(self) -> bool:
         self.tests += self._may_test
@@ -393,3 +410,36 @@ def test_an_outbox_that_cannot_be_read_costs_the_answer_and_is_a_fault(
     world.round(1.0)
     assert responses_in(world.take()) == []
     assert world.courier.counts.requests_answered == 0
+
+
+def test_a_person_s_confirmation_of_an_open_event_goes_to_the_pipeline(outbox: Outbox) -> None:
+    commit(outbox, alert(1))
+    desk = Desk(outbox)
+    (response,) = desk.ask(Command.CONFIRM, event_id=alert(1).event_id)
+    assert response.result is Result.OK
+    assert desk.confirmed == [alert(1).event_id]
+
+
+def test_what_is_over_unknown_or_not_named_cannot_be_confirmed(outbox: Outbox) -> None:
+    for one in (alert(1), alert(1, 1, Phase.END)):
+        commit(outbox, one)
+    desk = Desk(outbox)
+    for event_id in (alert(1).event_id, alert(2).event_id, None):
+        (response,) = desk.ask(Command.CONFIRM, event_id=event_id)
+        assert response.result is Result.REFUSED
+        assert response.message is not None
+        assert response.message.nl
+    assert desk.confirmed == []
+
+
+def test_a_neighbour_s_alert_and_a_confirmation_pass_the_courier(tmp_path: Path) -> None:
+    world = world_with(tmp_path, ROOM)
+    world.commit(alert(1))
+    theirs = replace(alert(9), gateway="gw-2")
+    world.hear(theirs, OTHER.event("scream"))
+    world.ask(ROOM, Command.CONFIRM, event_id=alert(1).event_id)
+    world.ask("nobody", Command.CONFIRM, event_id=alert(1).event_id)
+    answers = responses_in(world.settle())
+    assert [one.result for one in answers] == [Result.OK, Result.REFUSED]
+    assert world.inward.neighbours == [theirs]
+    assert world.inward.confirmed == [alert(1).event_id], "a stranger confirms nothing"

@@ -18,6 +18,7 @@ from tests.gateway.incident_world import (
     CORNER,
     Ear,
     Source,
+    claim,
     ended,
     event_id,
     hear,
@@ -343,3 +344,11 @@ def test_no_signal_makes_an_incident_less_sure() -> None:
 def test_the_page_shows_the_table() -> None:
     page = (Path(states.__file__).parent / "README.md").read_text(encoding="utf-8")
     assert states.mermaid() in page
+
+
+def test_an_event_that_was_ended_by_a_restart_may_be_decided_once_more() -> None:
+    book = Incidents()
+    first = heard("a", "a", trace())
+    book.recall(replace(ended(first, 101.0), claim=claim("a")))
+    told = [*book.hear(first), *book.hear(ended(first, 102.0))]
+    assert [(one.event_id, one.standing.incident_id) for one in told] == [(event_id("a"), event_id("a"))] * 2

@@ -91,6 +91,20 @@ class ScriptedLink:
         self.drops.append(because)
 
 
+class KeptInward:
+    """What would go on to the pipeline."""
+
+    def __init__(self) -> None:
+        self.neighbours: list[Alert] = []
+        self.confirmed: list[str] = []
+
+    def neighbour(self, alert: Alert) -> None:
+        self.neighbours.append(alert)
+
+    def confirm(self, event_id: str) -> None:
+        self.confirmed.append(event_id)
+
+
 class World:
     """backup: whether there is a second broker. `now_s` is the gateway's monotonic clock."""
 
@@ -112,6 +126,7 @@ class World:
             name: ScriptedLink(name, receive_maximum) for name in (PRIMARY, BACKUP)[: 1 + int(backup)]
         }
         self.took: list[Posted] = []
+        self.inward = KeptInward()
         self._test_alerts = test_alerts
         self._records_bytes = records_bytes
         self._unstored: list[Alert] = []
@@ -131,6 +146,7 @@ class World:
             self.clock,
             self._test_alerts,
             self.rules,
+            self.inward,
         )
 
     @property
@@ -191,7 +207,7 @@ class World:
     def record(self, *records: Record) -> None:
         self._records += records
 
-    def hear(self, payload: Receipt | Request, topic: str | None = None, path: str = PRIMARY) -> None:
+    def hear(self, payload: Receipt | Request | Alert, topic: str | None = None, path: str = PRIMARY) -> None:
         self._heard.append(Heard(path, topic or TOPICS.receipt, encode(payload), False))
 
     def round(self, after_s: float = 0.0) -> None:

@@ -96,14 +96,15 @@ class StationRig:
         outlets: Outlets | None = None,
         clock: WorldClock | None = None,
         book: CoverageBook | None = None,
+        places: dict[str, Place] | None = None,
     ) -> None:
-        """outlets: None keeps what leaves in `kept`."""
+        """outlets: None keeps what leaves in `kept`. places: by sensor_id, where one is not NOWHERE."""
         self.clock = clock or WorldClock()
         self.kept = Kept()
         self.calibrations = Uncalibrated()
         self.station = Station(
             {
-                sensor_id: BoundSensor(sensor_id, serial, enabled, NOWHERE)
+                sensor_id: BoundSensor(sensor_id, serial, enabled, (places or {}).get(sensor_id, NOWHERE))
                 for serial, sensor_id in bound.items()
             },
             model or ModelSetup(None, None),
