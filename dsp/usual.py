@@ -10,7 +10,7 @@ knows nothing of today. Together they are judged against like this:
   background (the median of half an hour or so) has come after. So a long event keeps standing out, by a
   little, and a street that is louder for good is the new background within half an hour.
 
-Pure: which hour it is comes with each hop. Where nobody knows the hour, the running background is all there is.
+Pure: which hour it is comes with each hop. Where nobody knows it, the running background is all there is.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class UsualLevels:
     """The 168 hours of one place. `hear` its hops; an hour that is over has taught what it can."""
 
     def __init__(self, known: Mapping[int, HourLevel] | None = None) -> None:
-        """known: by hour of the week, as an earlier run learnt it. Raises ValueError for an hour not 0..167."""
+        """known: by hour of the week, as learnt before. Raises ValueError for an hour not 0..167."""
         self._known = dict(known or {})
         if any(not 0 <= hour < HOURS_A_WEEK for hour in self._known):
             raise ValueError(f"hours of the week are 0..{HOURS_A_WEEK - 1}: {sorted(self._known)}")
@@ -62,7 +62,7 @@ class UsualLevels:
         return dict(self._known)
 
     def level_db(self, hour: int) -> float | None:
-        """The hour's own usual level; before its first week that of the same hour on other days; else None."""
+        """The hour's own usual level; before its first week that of the same hour on other days."""
         own = self._known.get(hour)
         if own is not None:
             return own.level_db

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 
 from gateway.contract.vocabulary import EndReason, Phase, Severity
 from gateway.decisions.levels import ONSET_REACH_S, RecentLevels
 from gateway.decisions.rules import ClassRule
+from gateway.decisions.timeline import History
 from gateway.decisions.track import ClassTrack
-from gateway.decisions.types import Decision, Evidence
+from gateway.decisions.types import Decision, Evidence, HeldBack
 
-__all__ = ["Decider", "Decision", "EndReason", "Evidence", "Phase", "Severity"]
+__all__ = ["Decider", "Decision", "EndReason", "Evidence", "HeldBack", "Phase", "Severity"]
 
 _LONGEST_HOP_S = 1.0
+_MOST_HELD_BACK = 64
 
 
 class Decider:
@@ -23,7 +26,13 @@ class Decider:
     """
 
     def __init__(self, rules: Mapping[str, ClassRule]) -> None:
-        self._tracks = [ClassTrack(event_class, rule) for event_class, rule in rules.items()]
+        longest_wait_s = max((rule.window_s for rule in rules.values()), default=0.0)
+        self._history = History(longest_wait_s + ONSET_REACH_S)
+        self._held_back: deque[HeldBack] = deque(maxlen=_MOST_HELD_BACK)
+        self._tracks = [
+            ClassTrack(event_class, rule, self._history, self._held_back)
+            for event_class, rule in rules.items()
+        ]
         windows_s = [rule.window_s for rule in rules.values() if not rule.by_level]
         self._memory_s = max(windows_s, default=0.0) + ONSET_REACH_S + 2 * _LONGEST_HOP_S
         self._recent = RecentLevels(self._memory_s)
@@ -44,9 +53,18 @@ class Decider:
         if not (math.isfinite(hop.laeq_db) and math.isfinite(hop.lafmax_db)):
             return decided
         self._recent.hear(hop)
+        self._history.hear(hop)
         for track in self._tracks:
             track.step(hop, self._recent, decided)
         return decided
+
+    def take_held_back(self) -> tuple[HeldBack, ...]:
+        """What vetoes held back since this was last asked: ask after each step and close."""
+        if not self._held_back:
+            return ()
+        held = tuple(self._held_back)
+        self._held_back.clear()
+        return held
 
     def gap(self, duration_s: float) -> None:
         """Hops that never came: time goes on, and holds with it; what that ends comes with the next hop."""
@@ -62,5 +80,6 @@ class Decider:
         for track in self._tracks:
             track.close(reason, at_s, ended)
         self._recent = RecentLevels(self._memory_s)
+        self._history.clear()
         self._heard_until_s = self._now_s = -math.inf
         return ended

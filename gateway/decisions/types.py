@@ -14,7 +14,9 @@ class Evidence:
 
     t_s: end of the hop on the sensor's stream clock (seconds since its boot); hop_s: its length.
     scores: label -> probability, None in level-only mode. Levels in dB re 20 uPa.
-    above_ambient_db: level above the running background, None while too little background was heard.
+    above_ambient_db: level above the background judged against, None while too little background was heard;
+    above_usual_db: above what is usual at this hour of the week, None while nobody knows. vetoes: what speaks
+    against any sound now (codes of the contract).
     """
 
     t_s: float
@@ -23,10 +25,43 @@ class Evidence:
     laeq_db: float
     lafmax_db: float
     above_ambient_db: float | None
+    above_usual_db: float | None = None
+    vetoes: tuple[str, ...] = ()
 
     @property
     def start_s(self) -> float:
         return self.t_s - self.hop_s
+
+
+@dataclass(frozen=True, slots=True)
+class EventTimeline:
+    """Score and level around an event. start_s: stream time; one value a step, the first from start_s on.
+
+    scores: of the event's class, empty where nothing scored it; laeq_db: dB(A). missing: steps that were not
+    heard, whose values repeat the step before. rival: the best other label, with its scores.
+    """
+
+    start_s: float
+    step_s: float
+    scores: tuple[float, ...]
+    laeq_db: tuple[float, ...]
+    missing: tuple[int, ...] = ()
+    rival: str | None = None
+    rival_scores: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """An event that would have been raised, had vetoes not spoken against it. t_s: when it would have been.
+
+    score: then, None for a plain level rule.
+    """
+
+    event_class: str
+    vetoes: tuple[str, ...]
+    t_s: float
+    score: float | None
+    laeq_db: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +72,9 @@ class Decision:
     last hop that was evidence; t_s: when this revision was decided. count: impulses (1 for other classes).
     score: best so far, None for a plain level rule; runners_up: the next labels at that moment.
     laeq_db: energy mean over the hops that belong to the sound (from its onset to the first evidence, and all
-    evidence); lafmax_db and above_ambient_db: the highest of those. end_reason: with phase `end` only.
+    evidence); lafmax_db, above_ambient_db and above_usual_db: the highest of those. end_reason: with phase
+    `end` only. vetoes: what spoke against its evidence and was weighed. timeline: around its onset, as far as
+    heard by now.
     """
 
     phase: Phase
@@ -55,3 +92,6 @@ class Decision:
     lafmax_db: float
     above_ambient_db: float | None
     end_reason: EndReason | None
+    above_usual_db: float | None = None
+    vetoes: tuple[str, ...] = ()
+    timeline: EventTimeline | None = None

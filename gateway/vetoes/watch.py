@@ -30,7 +30,7 @@ _LOOK_BACK_S = max(WEATHER_S, SIREN_S, KNOWN_SOUND_S)
 
 
 class VetoWatch:
-    """One sensor. known_sounds: labels of the model that are at home at this place (a carillon, a playground).
+    """One sensor. known_sounds: labels of the model that are at home at its place (a carillon, a school).
 
     ignored: codes that the settings leave out.
     """
@@ -44,7 +44,7 @@ class VetoWatch:
         self._thump_s = self._overload_s = math.inf
 
     def hear(self, codes: np.void, hop_s: float, scores: Mapping[str, float] | None) -> tuple[VetoCode, ...]:
-        """The next hop, a FRAME_DTYPE row, and its scores (None without a model); in the order of VetoCode."""
+        """The next hop, a FRAME_DTYPE row, and its scores (None without a model)."""
         hop = traits_of(codes)
         self._thump_s = 0.0 if is_thump(hop, self._traits(BEFORE_S)) else self._thump_s + hop_s
         self._overload_s = 0.0 if hop.overloaded else self._overload_s + hop_s

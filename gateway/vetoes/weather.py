@@ -1,7 +1,7 @@
 """Wind at the microphone and rain, told by what the last seconds were like. Pure.
 
-Both are conditions of the surroundings, not of one sound: a single bang rumbles as a gust does, so what counts
-is the middle of the last seconds. Where a model runs, its score of wind and rain speaks as well.
+Both are conditions of the surroundings, not of one sound: a single bang rumbles as a gust does, so the median
+of the last seconds counts. Where a model runs, its score of wind and rain speaks as well.
 """
 
 from __future__ import annotations
