@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.bench.catalogue import Catalogue
+from training.bench.console import console
 from training.bench.detector import Named, parse_name
 from training.bench.figures import Bench, Settings, all_figures, settings_from
 from training.bench.places import PLACES, responses
 from training.bench.recipes import FULL, QUICK, SETS, recipes
-from training.bench.report import console, page
+from training.bench.report import page
 from training.bench.scoring import Scored, frames, progress, score
 from training.bench.shelf import RESPONSES_FILE, Shelf, shelve
 from training.manifest import read_manifest

@@ -68,21 +68,31 @@ class Curve:
 
 
 def curve_of(
-    label: str, recordings: Sequence[Recording], scores: Sequence[NDArray[np.float32]], hop_s: float
+    label: str,
+    recordings: Sequence[Recording],
+    scores: Sequence[NDArray[np.float32]],
+    hop_s: float,
+    *,
+    hold_s: float = HOLD_S,
+    late_s: float = LATE_S,
+    thresholds: Floats | None = None,
 ) -> Curve:
-    """The curve of one class. scores: for each recording (hops,) of this class."""
+    """The curve of one class. scores: for each recording (hops,) of this class.
+
+    thresholds: falling; without them those at which something changes.
+    """
     events, sources_of_event, peaks = [], [], []
     for recording, own in zip(recordings, scores, strict=True):
         for event in recording.events(label):
             events.append(event)
             sources_of_event.append(event.source)
-            peaks.append(_peak(event, own, hop_s))
+            peaks.append(_peak(event, own, hop_s, late_s))
     both = list(zip(recordings, scores, strict=True))
     heard = [_who_sounds(recording, len(own), hop_s) for recording, own in both]
     sources = Sources([*sources_of_event, *(name for names, _ in heard for name in names)])
-    hold = round(HOLD_S / hop_s)
-    line, owner, inside = _joined(label, recordings, scores, heard, sources, hop_s, hold)
-    grid = _grid(np.asarray(peaks), line[~inside])
+    hold = round(hold_s / hop_s)
+    line, owner, inside = _joined(label, recordings, scores, heard, sources, hop_s, hold, late_s)
+    grid = _grid(np.asarray(peaks), line[~inside]) if thresholds is None else thresholds
     false_alarms = np.zeros((len(sources), len(grid)))
     for place, threshold in enumerate(grid):
         for number in _false_owners(line >= threshold, owner, inside, hold):
@@ -106,15 +116,15 @@ def miss_interval(curve: Curve, per_hour: float, seed: int = 3, draws: int = DRA
     return interval(curve.misses_at(per_hour), values)
 
 
-def hops_of(event: Sound, hops: int, hop_s: float) -> slice:
+def hops_of(event: Sound, hops: int, hop_s: float, late_s: float = LATE_S) -> slice:
     """The hops whose scores may speak of an event."""
     first = int(np.floor(event.onset_s / hop_s + 1e-6))
-    last = int(np.ceil((event.end_s + LATE_S) / hop_s - 1e-6))
+    last = int(np.ceil((event.end_s + late_s) / hop_s - 1e-6))
     return slice(min(first, hops), min(max(last, first + 1), hops))
 
 
-def _peak(event: Sound, own: NDArray[np.float32], hop_s: float) -> float:
-    during = own[hops_of(event, len(own), hop_s)]
+def _peak(event: Sound, own: NDArray[np.float32], hop_s: float, late_s: float) -> float:
+    during = own[hops_of(event, len(own), hop_s, late_s)]
     return float(during.max()) if len(during) else -np.inf
 
 
@@ -136,6 +146,7 @@ def _joined(
     sources: Sources,
     hop_s: float,
     hold: int,
+    late_s: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
     """All recordings in one line, no hold bridging two: scores, owner (-1 between), inside events."""
     between = np.full(hold + 1, -np.inf, dtype=np.float32)
@@ -143,7 +154,7 @@ def _joined(
     for recording, own, (names, which) in zip(recordings, scores, heard, strict=True):
         during = np.zeros(len(own), dtype=bool)
         for event in recording.events(label):
-            during[hops_of(event, len(own), hop_s)] = True
+            during[hops_of(event, len(own), hop_s, late_s)] = True
         line += [own, between]
         owner += [sources.numbers(names)[which], np.full(len(between), -1)]
         inside += [during, np.zeros(len(between), dtype=bool)]

@@ -37,9 +37,9 @@ class Counts:
 
     @property
     def error_rate(self) -> float:
-        """(misses + false alarms) / events of one class; inf without events."""
+        """(misses + false alarms) / events of one class; NaN without events."""
         events = self.hits + self.misses
-        return (self.misses + self.false_alarms) / events if events else float("inf")
+        return (self.misses + self.false_alarms) / events if events else float("nan")
 
 
 def matched(events_s: Sequence[float], alarms_s: Sequence[float], collar_s: float = COLLAR_S) -> Counts:

@@ -75,7 +75,9 @@ def rare_figures(recordings: Sequence[Recording], answers: Answers) -> dict[str,
         return float(np.mean([_weighted(counts[label], weights[numbers]).f1 for label in present]))
 
     def macro_error(weights: Floats) -> float:
-        return float(np.mean([_weighted(per_class[label], weights[numbers]).error_rate for label in present]))
+        rates = [_weighted(per_class[label], weights[numbers]).error_rate for label in present]
+        known = [rate for rate in rates if not np.isnan(rate)]
+        return float(np.mean(known)) if known else float("nan")
 
     return {
         "recordings": len(recordings),

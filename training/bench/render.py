@@ -91,6 +91,7 @@ def _mixed(recipe: Recipe, read: Read, responses: Sequence[Response]) -> tuple[S
         one = bed_of([read(clip) for clip in own], length, rng)
         bed += one * gain_to(one, recipe.bed_db - number * recipe.bed_second_db)
     bed *= gain_to(bed, recipe.bed_db)
+    bed_db = recipe.bed_db - FULL_SCALE_DB
     samples, sounds = bed.copy(), []
     for placed in recipe.placed:
         assert placed.at_s is not None
@@ -99,9 +100,10 @@ def _mixed(recipe: Recipe, read: Read, responses: Sequence[Response]) -> tuple[S
         start = round(placed.at_s * RATE_HZ) - onset
         piece = piece[: length - start]
         active = slice(start + onset, min(start + end, length))
-        measure = level_db if recipe.kind == "rare" else laeq_db
-        reference = bed[active] if recipe.kind == "rare" else bed
-        gain_db = placed.level_db + measure(reference) - measure(piece[onset:end])
+        if recipe.kind == "rare":
+            gain_db = placed.level_db + level_db(bed[active]) - level_db(piece[onset:end])
+        else:
+            gain_db = placed.level_db + bed_db - laeq_db(piece[onset:end])
         samples[start : start + len(piece)] += piece * 10.0 ** (gain_db / 20.0)
         sounds.append(_sound(placed.clip, placed.at_s, active.stop / RATE_HZ, placed.level_db, response))
     return samples, sounds

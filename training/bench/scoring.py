@@ -25,6 +25,8 @@ from training.bench.shelf import Shelf
 
 #: What our own figures depend on beside the model package.
 _OURS = ("dsp", "gateway/decisions", "gateway/pipeline.py", "gateway/replay.py", "gateway/classifier.py")
+#: What the rivals of one room share.
+_SHARED = ("alarm_classes.py", "hearing.py", "windows.py")
 _AFTER_FRONT_END = frozenset({"model_input.py", "windows.py", "background.py", "calibration.py"})
 _ROOT = Path(__file__).parents[2]
 
@@ -92,12 +94,12 @@ def fingerprint(named: Named) -> str:
     spec = importlib.util.find_spec(named.module)
     if spec is None or spec.origin is None:
         raise ImportError(f"no module {named.module}, which {named.name} asks for")
-    paths = [Path(spec.origin).parent if "rivals" in named.module else Path(spec.origin)]
+    origin = Path(spec.origin)
+    paths = [origin, *(origin.parent / name for name in _SHARED if (origin.parent / name).exists())]
     if named.module == "training.bench.ours":
         paths += [_ROOT / path for path in _OURS]
-    argument = Path(named.argument)
-    if named.argument and argument.exists():
-        paths.append(argument)
+    named_paths = (Path(part) for part in named.argument.split(",") if part)
+    paths += [path for path in named_paths if path.exists()]
     return _digest_of(tuple(paths), named.argument)
 
 

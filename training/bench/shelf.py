@@ -79,7 +79,7 @@ def _render_all(folder: Path, own: Sequence[Recipe], data_dir: Path, cache: Path
     jobs = [_Job(data_dir, cache, recipe) for recipe in own]
     pieces, rows = [], []
     with multiprocessing.get_context("fork").Pool(workers) as pool:
-        for samples, recording in pool.imap(_render_one, jobs, chunksize=4):
+        for samples, recording in pool.imap(_render_one, jobs, chunksize=1 if len(jobs) < 100 else 8):
             pieces.append(samples)
             rows.append({**as_fields(recording), "samples": len(samples)})
     np.save(folder / "samples.npy", np.concatenate(pieces))

@@ -1,8 +1,8 @@
 """Results by pitch range of the voice, by age group and by language, where the data tell.
 
 Pitch is what the feature stream itself says (its median over the loud part of a clip, a third-octave wide).
-Age and language are facts about data sets (`VOICES`), not guesses from sound; where nothing is stated, nothing
-is claimed. Counted are clips by themselves, at each class's threshold for 2.5 false alarms an hour.
+Age and language are facts about data sets (`VOICES`), not guesses from sound; where nothing is stated,
+nothing is claimed. Counted are clips by themselves, at each class's threshold for 2.5 false alarms an hour.
 """
 
 from __future__ import annotations
