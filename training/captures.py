@@ -116,7 +116,7 @@ class Studio:
         mixed = self._bed(bed, bed_db, EVENT_LENGTH_S)
         onset_s, events, used = FIRST_ONSET_S, [], []
         for clip in clips[:3]:
-            sound = _at_level(loud_part(self._read(clip)), spl_db)
+            sound = at_level(loud_part(self._read(clip)), spl_db)
             start = int(onset_s * CLIP_RATE_HZ)
             if used and start + len(sound) > len(mixed):
                 break
@@ -138,12 +138,12 @@ class Studio:
         if longest_s is not None:
             samples = samples[: int(longest_s * CLIP_RATE_HZ)]
         what = f"{clips[0].label} of {clips[0].source_id} at {spl_db:.0f} dB"
-        return Made(name, clips[0].label, what, _at_level(samples, spl_db), tuple(clips))
+        return Made(name, clips[0].label, what, at_level(samples, spl_db), tuple(clips))
 
     def _bed(self, clips: Sequence[Clip], spl_db: float, length_s: float) -> Samples:
         samples = self._read(clips[0])
         length = int(length_s * CLIP_RATE_HZ)
-        return _at_level(np.tile(samples, length // len(samples) + 1)[:length], spl_db).copy()
+        return at_level(np.tile(samples, length // len(samples) + 1)[:length], spl_db).copy()
 
     def _read(self, clip: Clip) -> Samples:
         return read_clip(audio_path(self._data_dir, clip))
@@ -192,7 +192,7 @@ def _beds(groups: dict[str, list[list[Clip]]]) -> tuple[list[list[Clip]], list[l
     return quiet or long_enough[0::2], busy or long_enough[1::2]
 
 
-def _at_level(samples: Samples, spl_db: float) -> Samples:
+def at_level(samples: Samples, spl_db: float) -> Samples:
     """Brought to an A-weighted SPL, or as near to it as the sensor's full scale allows."""
     gain = 10.0 ** ((spl_db - FULL_SCALE_DB - a_level_db(samples) - _SINE_DB) / 20.0)
     return samples * min(gain, _PEAK / max(float(np.max(np.abs(samples))), 1e-9))
