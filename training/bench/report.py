@@ -56,7 +56,9 @@ def _sets(sets: Mapping[str, Any]) -> Lines:
 
 
 def _clips(detectors: Mapping[str, Any]) -> Lines:
-    rows, behind, datasets = [], [], []
+    rows: list[tuple[object, ...]] = []
+    datasets: list[tuple[object, ...]] = []
+    behind: list[str] = []
     for name, own in detectors.items():
         for label, row in own.get("clips", {}).items():
             strict, loose = (share_text(one) for one in row["found"])

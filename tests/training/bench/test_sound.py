@@ -119,9 +119,5 @@ def test_a_detector_is_named_by_module_and_argument() -> None:
     named = parse_name("ours=training.bench.ours:config/models/first")
     assert (named.name, named.module) == ("ours", "training.bench.ours")
     assert named.argument == "config/models/first"
-        "ours",
-        "training.bench.ours",
-        "config/models/first",
-    )
     with pytest.raises(ValueError, match="NAME=MODULE"):
         parse_name("yamnet")
