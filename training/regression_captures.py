@@ -5,8 +5,8 @@
 Sources of the part `captures` alone, all permissively licensed, which no network trains on and nothing is
 tuned on. Each kind of sound twice: near (a quiet place, at the level of `training.captures.EVENTS`) and far
 (a busy place, 10 dB above it). One capture holds several recordings one after the other, as far apart as an
-event needs to end. Ambience is the silence set of `tests/captures`, used where it lies. The same data give the
-same bytes.
+event needs to end. Ambience is the silence set of `tests/captures`, used where it lies. The same data give
+the same bytes.
 """
 
 from __future__ import annotations
