@@ -22,13 +22,15 @@ from control_room.changes import (
 from control_room.notices import Arrival
 from control_room.texts import text
 from gateway.contract.types import Alert, Place
-from gateway.contract.vocabulary import ClockState, Lane, Presence, SensorState, Severity, Status
+from gateway.contract.vocabulary import ClockState, Lane, Presence, Priority, SensorState, Severity, Status
 from gateway.contract.words import (
     class_word,
     clock_word,
+    confirmed_by_word,
     end_reason_word,
     mode_word,
     phase_word,
+    priority_word,
     reason_word,
     sensor_state_word,
     severity_word,
@@ -172,6 +174,7 @@ def _remarks(change: AlertChange | Arrival, language: str) -> list[str]:
     if isinstance(change, Arrival):
         marks = {"again": change.again, "asked": change.asked, "not_stored": not change.stored}
         remarks += [text(key, language) for key, holds in marks.items() if holds]
+    remarks += _incident_remarks(change, language)
     if alert.count > 1:
         remarks.append(f"{alert.count} {text('times', language)}")
     if alert.end_reason is not None:
@@ -190,6 +193,23 @@ def _remarks(change: AlertChange | Arrival, language: str) -> list[str]:
         remarks.append(mode_word(alert.mode, language))
     if alert.clock.state is not ClockState.SYNCED:
         remarks.append(clock_word(alert.clock.state, language))
+    return remarks
+
+
+def _incident_remarks(change: AlertChange | Arrival, language: str) -> list[str]:
+    """That it is confirmed and by what, and with how many sensors and gateways it is one incident."""
+    step = change.incident if isinstance(change, Arrival) else None
+    confirmed = step.incident if step is not None else change.alert
+    remarks = []
+    if confirmed.priority is Priority.GO:
+        by = ", ".join(confirmed_by_word(code, language) for code in confirmed.confirmed_by)
+        word = priority_word(Priority.GO, language).upper()
+        remarks.append(f"{word} ({printable(by)})" if by else word)
+    if step is not None and len(step.incident.events) > 1:
+        name, sensors = f"#{step.incident.incident_id[:4]}", len(step.incident.sensors)
+        remarks.append(text("incident", language, incident=printable(name), sensors=sensors))
+        if len(step.incident.gateways) > 1:
+            remarks.append(text("gateways", language, count=len(step.incident.gateways)))
     return remarks
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from control_room.lines import CALM, TROUBLE, Style, age_text, coloured, printable, state_line
 from control_room.notices import (
+    ConfirmAnswered,
     EndUnheard,
     GapFilled,
     GapFound,
@@ -44,6 +45,11 @@ def notice_line(notice: Notice, now: datetime, style: Style) -> str:
             words = text("gap_lost", language, count=notice.count, lane=lane)
         case EndUnheard():
             words = text("end_unheard", language, event=notice.event_id[:4])
+        case ConfirmAnswered(accepted=True):
+            words, trouble = text("confirm_heard", language, event=notice.event_id[:4]), False
+        case ConfirmAnswered():
+            detail = "-" if notice.message is None else printable(getattr(notice.message, language))
+            words = text("confirm_refused", language, event=notice.event_id[:4], detail=detail)
     told = f"  {text('gateway', language):<7}  {who}  {words}"
     return state_line(now, coloured(told, TROUBLE if trouble else CALM, style), [], style)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from control_room.changes import Step
-from gateway.contract.types import Alert
+from control_room.incidents import IncidentStep
+from gateway.contract.types import Alert, Text
 from gateway.contract.vocabulary import Lane, Status
 
 
@@ -16,7 +17,7 @@ class Arrival:
     first: nothing of this event was known. rings: it is real, and not too old to ring as new. again: it was
     committed before a crash of this program and may have been handed over then. asked: it came as an answer
     to the question what is open. stored: false when this side's disk fails; the gateway is told nothing then.
-    payload: as it came.
+    payload: as it came. incident: what it means to its incident; None for a test of the path.
     """
 
     step: Step
@@ -27,6 +28,13 @@ class Arrival:
     again: bool = False
     asked: bool = False
     stored: bool = True
+    incident: IncidentStep | None = None
+
+    @property
+    def rings_once(self) -> bool:
+        """As `rings`, but once for an incident, and again when its priority or severity rises."""
+        step = self.incident
+        return self.rings and (step is None or step.first or step.worse)
 
     @property
     def counts(self) -> bool:
@@ -97,6 +105,17 @@ class EndUnheard:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmAnswered:
+    """What a gateway says to a person's confirmation of an incident; message: why not, in both languages."""
+
+    site: str
+    gateway: str
+    event_id: str
+    accepted: bool
+    message: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoreTrouble:
     """This side's store fails (problem) or works again (None): alerts are shown, receipts are held back."""
 
@@ -125,6 +144,7 @@ Notice = (
     | GapFilled
     | GapLost
     | EndUnheard
+    | ConfirmAnswered
     | StoreTrouble
     | NotShown
     | NotHeard

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from control_room.broker_address import BrokerAddress, parse_url
 from control_room.changes import Change
 from control_room.commitment import RINGS_WITHIN_S, Boot
 from control_room.inbox import Inbox
+from control_room.incidents import Incident
 from control_room.incidents_view import IncidentsView
 from control_room.ledger import Ledger
 from control_room.ledger_file import SetAside
@@ -95,6 +97,7 @@ class Receiver:
         self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
         self._lines = _Lines()
         self._reception: Reception | None = None
+        self._wishes: deque[Incident] = deque(maxlen=MOST_AT_ONCE)
         self._ledger: Ledger | None = None
         self.open_at_start: tuple[Alert, ...] = ()
         """What the store knows as open: shown before this start, in the state in which it was shown last."""
@@ -135,6 +138,13 @@ class Receiver:
             now_s=time.monotonic(),
             boot=boot,
         )
+
+    def confirm(self, incident: Incident) -> None:
+        """A person says that it is real: its gateways are told, and what they answer comes as a notice.
+
+        From any thread. It takes a receiver that confirms alerts, under a name that the gateways know.
+        """
+        self._wishes.append(incident)
 
     def stop(self, deadline_s: float = 5.0) -> bool:
         """Say goodbye; whether everything ended. Nothing is handed over after that."""
@@ -185,6 +195,8 @@ class Receiver:
                     self._lines.generations[item.path] = item.generation
             if items:
                 reception.process(items, now_s)
+            while self._wishes:
+                reception.confirm(self._wishes.popleft())
             if now_s >= next_tick_s:
                 next_tick_s = now_s + TICK_S
                 reception.tick(now_s)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from typing import Protocol
 
 from control_room.changes import BadMessage, Change, Ignored
@@ -16,16 +17,17 @@ from control_room.commitment import Boot, Commitment, Pending
 from control_room.contacts import Contacts
 from control_room.gaps import Gaps, ResendWanted
 from control_room.inbox import Item
+from control_room.incidents import Incident, IncidentBook
 from control_room.ledger import Entry, Ledger
 from control_room.line import LinePhase, LineState, Message, Sent, Taken
-from control_room.notices import Arrival, EndUnheard, NotHeard, Notice
+from control_room.notices import Arrival, ConfirmAnswered, EndUnheard, NotHeard, Notice
 from control_room.numbers import LaneKey
 from control_room.reading import Reading, is_ours, read
 from control_room.receipts import Receipts
 from control_room.states import States
 from gateway.contract.encoding import encode
 from gateway.contract.topics import TopicBuilder
-from gateway.contract.types import Alert, GatewayStatus, Heartbeat, Request, Response
+from gateway.contract.types import Alert, GatewayStatus, Heartbeat, Request, Response, replace
 from gateway.contract.vocabulary import SCHEMA_VERSION, Command, Presence, Result
 
 CONTACT_EVERY_S = 5.0
@@ -112,10 +114,14 @@ class Reception:
         self.contacts = Contacts(self.gaps.gateways, now_s)
         self.receipts = Receipts(part.name)
         owe = self.receipts.owe if part.confirms else _owe_nothing
-        self.commitment = Commitment(ledger, handlers.on_alert, handlers.on_notice, owe, self._boot)
+        self._confirming: dict[str, tuple[str, str, str]] = {}  # transaction: site, gateway, event
+        self._book = IncidentBook()
+        self.commitment = Commitment(ledger, self._hand_over, handlers.on_notice, owe, self._boot)
 
     def begin(self, now_s: float) -> None:
         """Hand over what an earlier run left. Raises LedgerError."""
+        for alert in self._ledger.open_events():
+            self._book.take(alert)
         self.commitment.recover(now_s)
 
     def process(self, items: Sequence[Item], now_s: float) -> None:
@@ -168,6 +174,18 @@ class Reception:
             self._contact_noted_s = now_s
             self.commitment.note_contact(self._connected, now_s)
 
+    def confirm(self, incident: Incident) -> None:
+        """A person confirms it: each gateway is asked by one of its open events; the answers are notices."""
+        asked = dict(incident.open_events)  # the latest of each gateway
+        for gateway, event_id in asked.items():
+            transaction = self._transaction()
+            request = replace(self._request((incident.site, gateway), transaction), event_id=event_id)
+            if self._ask(Command.CONFIRM, request) and len(self._confirming) < MOST_PARTS:
+                self._confirming[transaction] = (incident.site, gateway, event_id)
+
+    def _hand_over(self, arrival: Arrival) -> None:
+        self._handlers.on_alert(changed(arrival, incident=self._book.take(arrival.alert)))
+
     def _message(self, message: Message, now_s: float) -> list[Pending]:
         reading = read(message.topic, message.payload, retained=message.retained)
         if isinstance(reading, BadMessage | Ignored):
@@ -211,6 +229,9 @@ class Reception:
         if reading.topic.command is Command.RESEND:
             self.gaps.answered(response, now_s)
             return []
+        if reading.topic.command is Command.CONFIRM:
+            self._confirmed(response)
+            return []
         asked = self._open.get((response.site, response.gateway))
         if reading.topic.command is not Command.OPEN or asked is None:
             return []
@@ -226,6 +247,12 @@ class Reception:
             if asked.unlisted:
                 self._over[name] = (now_s + END_COMES_WITHIN_S, asked.unlisted)
         return [self._alert(one, encode(one), path, now_s, asked=True) for one in response.alerts]
+
+    def _confirmed(self, response: Response) -> None:
+        asked = self._confirming.pop(response.transaction, None)
+        if asked is not None:
+            accepted = response.result is Result.OK
+            self._handlers.on_notice(ConfirmAnswered(*asked, accepted, response.message))
 
     def _settle(self, arrived: Sequence[Pending], messages: Sequence[Message], now_s: float) -> None:
         self.commitment.lanes(*self.gaps.take_changes())

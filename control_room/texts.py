@@ -70,6 +70,16 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "#{event} is over, its end did not come",
         "#{event} is voorbij, het einde is niet binnengekomen",
     ),
+    "incident": ("incident {incident}: {sensors} sensors", "incident {incident}: {sensors} sensoren"),
+    "gateways": ("{count} gateways", "{count} gateways"),
+    "confirm_heard": (
+        "#{event} confirmed: its incident is `go`",
+        "#{event} bevestigd: het incident is `gaan`",
+    ),
+    "confirm_refused": (
+        "#{event} NOT CONFIRMED: {detail}",
+        "#{event} NIET BEVESTIGD: {detail}",
+    ),
     "live": ("live", "actueel"),
     "historical_lane": ("backlog", "achterstand"),
     "store": ("here", "hier"),

@@ -121,7 +121,8 @@ class Watcher:
         if self._as_json:
             marks = {"again": arrival.again, "asked": arrival.asked, "not_stored": not arrival.stored}
             told = json.loads(arrival.payload)
-            self._write_json(told | {key: True for key, holds in marks.items() if holds})
+            told |= {key: True for key, holds in marks.items() if holds}
+            self._write_json(told | _incident_json(arrival))
         else:
             lines = [] if self._head_told else header_lines(self._style)
             self._head_told = True
@@ -197,6 +198,15 @@ class Watcher:
 def wants_colour(out: TextIO) -> bool:
     """Only on a terminal, and only if nobody asked for none (no-color.org)."""
     return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _incident_json(arrival: Arrival) -> dict[str, object]:
+    """Its incident, where that is more than this event: an `incident` beside the payload's own fields."""
+    step = arrival.incident
+    if step is None or len(step.incident.events) < 2:
+        return {}
+    told = asdict(step.incident) | {"gateways": step.incident.gateways, "over": step.incident.over}
+    return {"incident": told | {"first": step.first, "worse": step.worse}}
 
 
 def _notice_json(notice: Notice) -> dict[str, object]:

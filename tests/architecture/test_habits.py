@@ -31,6 +31,7 @@ PURE = (
     "control_room/changes.py",
     "control_room/contacts.py",
     "control_room/gaps.py",
+    "control_room/incidents.py",
     "control_room/incidents_view.py",
     "control_room/lines.py",
     "control_room/notice_lines.py",
