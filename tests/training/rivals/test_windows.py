@@ -42,7 +42,7 @@ def test_without_a_value_there_is_no_window() -> None:
 
 def test_rivals_hear_a_sound_as_if_recorded_for_ears() -> None:
     sine = np.array([1.0, -1.0], dtype=np.float32)
-    assert np.allclose(as_recorded_for_ears(sine, 120.0), sine * 10.0, rtol=1e-6)
+    assert np.allclose(as_recorded_for_ears(sine, 120.0), sine * 100.0, rtol=1e-6)
 
 
 def test_scores_come_at_the_end_of_whole_hops() -> None:
