@@ -10,10 +10,10 @@ from training.bench.detector import RATE_HZ
 LISTENING_FULL_SCALE_DB = 80.0
 """SPL of a full-scale sine in the recordings that a tagger hears.
 
-General taggers were trained on recordings made for ears: a street is some 20 dB below full scale, not 60 to 70
-as in a measuring microphone that takes shots without clipping. On the part tune 80 dB ranked events above the
-rest better than 90 dB did for YAMNet and mn04 as they come (`README.md`). Louder sounds go beyond full scale
-and are not clipped: kinder than any device.
+General taggers were trained on recordings made for ears: a street is some 20 dB below full scale, not 60 to
+70 as in a measuring microphone that takes shots without clipping. On the part tune 80 dB was better for
+YAMNet than 90 dB, and no worse for mn04 (`README.md`). Louder sounds go beyond full scale and are not
+clipped: kinder than any device.
 """
 
 
