@@ -95,6 +95,10 @@ class ScriptedGateway:
             for number, part in enumerate(parts, 1):
                 yield self._response(command, asked, part=number, parts=len(parts), alerts=tuple(part))
             return
+        if command is Command.CONFIRM:
+            is_open = asked.event_id in {row.event_id for row in self.open_rows()}
+            yield self._response(command, asked, result=Result.OK if is_open else Result.REFUSED)
+            return
         assert asked.first_seq is not None
         assert asked.last_seq is not None
         wanted = range(asked.first_seq, asked.last_seq + 1)
@@ -113,8 +117,7 @@ class ScriptedGateway:
             gateway=self.gateway,
             receiver=asked.receiver,
             transaction=asked.transaction,
-            result=Result.OK,
-            **{"resent": 0, "gone": 0} | fields,
+            **{"resent": 0, "gone": 0, "result": Result.OK} | fields,
         )
         return self.topics.response(command), encode(answer)
 

@@ -17,6 +17,7 @@ from control_room.changes import (
     SensorRemoved,
     Step,
 )
+from control_room.incidents import IncidentBook
 from control_room.lines import (
     Style,
     alert_line,
@@ -28,6 +29,7 @@ from control_room.lines import (
     printable,
     sensor_line,
 )
+from control_room.notices import Arrival
 from control_room.texts import LANGUAGES, text
 from control_room.watcher import wants_colour
 from gateway.contract.examples import GATEWAY_HEALTH, GATEWAY_STATUS, PLACE, SENSOR_AVAILABILITY
@@ -38,6 +40,7 @@ from gateway.contract.vocabulary import (
     Mode,
     Phase,
     Presence,
+    Priority,
     SensorState,
     Severity,
     Status,
@@ -220,3 +223,24 @@ def test_texts_exist_in_both_languages_and_others_are_refused() -> None:
         text("no_such_key", "en")
     with pytest.raises(ValueError, match="fr"):
         text("lost", "fr", where="", detail="")
+
+
+def test_what_is_confirmed_says_so_and_by_whom() -> None:
+    sure = alert(1, priority=Priority.GO, confirmed_by=("sensor", "person"))
+    assert "#0000, GO (a second sensor, a person), camera" in line(sure)
+    assert "#0000, GAAN (een tweede sensor, een mens), camera" in line(sure, DUTCH)
+    assert "GO (code_of_tomorrow)" in line(replace(sure, confirmed_by=("code_of_tomorrow",)))
+    assert "#0000, GO, camera" in line(replace(sure, confirmed_by=()))
+    assert "GO" not in line(alert(1))
+
+
+def test_lines_of_one_incident_say_which_and_how_many_sensors() -> None:
+    book = IncidentBook()
+    (heard,) = alert(1).sensors
+    second = replace(heard, sensor_id="square-east", serial="AS-2")
+    told = []
+    for one in (alert(1), alert(2, gateway="gw-2", sensors=(second,))):
+        step = book.take(one)
+        told.append(alert_line(Arrival(Step.STARTED, one, b"", incident=step), DUTCH))
+    assert "incident" not in told[0]
+    assert "GAAN (een tweede sensor), incident #0000: 2 sensoren, 2 gateways" in told[1]

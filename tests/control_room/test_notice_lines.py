@@ -12,6 +12,7 @@ from control_room.lines import Style, age_text, alert_line
 from control_room.notice_lines import notice_line
 from control_room.notices import (
     Arrival,
+    ConfirmAnswered,
     EndUnheard,
     GapFilled,
     GapFound,
@@ -24,6 +25,7 @@ from control_room.notices import (
     StoreTrouble,
 )
 from gateway.contract.encoding import encode
+from gateway.contract.types import Text
 from gateway.contract.vocabulary import Lane, Phase, Status
 from tests.support.alerts import alert
 
@@ -42,6 +44,16 @@ NOTICES: list[tuple[Notice, str, str]] = [
     (GapFilled(*HERE, Lane.LIVE), "no alerts missing any more", "ontbreken geen alarmen meer"),
     (GapLost(*HERE, Lane.LIVE, 3), "ALERTS LOST: 3 (live), not to be had any more", "KWIJT: 3"),
     (StoreTrouble("/s: the disk is full"), "STORE FAILS, nothing is confirmed: /s", "OPSLAG WERKT NIET"),
+    (
+        ConfirmAnswered(*HERE, alert(1).event_id, accepted=True),
+        "#0000 confirmed: its incident is `go`",
+        "#0000 bevestigd: het incident is `gaan`",
+    ),
+    (
+        ConfirmAnswered(*HERE, alert(1).event_id, accepted=False, message=Text(en="over", nl="voorbij")),
+        "#0000 NOT CONFIRMED: over",
+        "#0000 NIET BEVESTIGD: voorbij",
+    ),
     (EndUnheard(*HERE, alert(1).event_id), "#0000 is over, its end did not come", "#0000 is voorbij"),
     (StoreTrouble(None), "the store works again", "de opslag werkt weer"),
     (NotShown(alert(1)), "could not be shown, time after time: #0000", "niet worden getoond: #0000"),

@@ -14,7 +14,16 @@ from control_room.changes import BadMessage, Change, GatewayChange, Ignored, Ste
 from control_room.ledger import Ledger
 from control_room.ledger_error import LedgerError
 from control_room.line import LinePhase, LineState, Message, Patience
-from control_room.notices import Arrival, GapFilled, GapFound, GatewayHeard, GatewaySilent, NotHeard, Notice
+from control_room.notices import (
+    Arrival,
+    ConfirmAnswered,
+    GapFilled,
+    GapFound,
+    GatewayHeard,
+    GatewaySilent,
+    NotHeard,
+    Notice,
+)
 from control_room.receiver import Receiver, Scope
 from gateway.contract.encoding import encode
 from gateway.contract.examples import GATEWAY_STATUS, RECEIPT
@@ -361,3 +370,56 @@ def test_test_alerts_are_shown_and_do_not_count(broker: MosquittoBroker, store: 
         gateway.wait_received()
         (one,) = room.arrivals.items
         assert (one.rings, one.counts) == (False, False)
+
+
+def test_a_person_confirms_an_incident_and_each_gateway_of_it_answers(
+    tmp_path: Path, broker: MosquittoBroker
+) -> None:
+    shared = {"incident_id": alert(71).event_id}
+    one = ScriptedGateway(gateway="gw-71")
+    other = ScriptedGateway(gateway="gw-72")
+    with (
+        GatewayOnBrokers(broker.port, script=one) as first,
+        GatewayOnBrokers(broker.port, script=other) as second,
+        desk(tmp_path / "store.db", broker.port) as room,
+    ):
+        room.wait_connected()
+        first.beat()
+        second.beat()
+        first.send(alert(71, **shared))
+        room.wait_alerts(1)
+        second.send(alert(72, **shared))
+        arrival = room.wait_alerts(2)[1]
+        assert arrival.incident is not None
+        assert len(arrival.incident.incident.events) == 2
+        room.receiver.confirm(arrival.incident.incident)
+        answers = room.notices.wait_for(
+            lambda notices: sum(isinstance(notice, ConfirmAnswered) for notice in notices) == 2, "two answers"
+        )
+    told = [notice for notice in answers if isinstance(notice, ConfirmAnswered)]
+    assert {(one.gateway, one.event_id, one.accepted) for one in told} == {
+        ("gw-71", alert(71).event_id, True),
+        ("gw-72", alert(72).event_id, True),
+    }
+
+
+def test_an_incident_is_known_again_after_a_restart(tmp_path: Path, broker: MosquittoBroker) -> None:
+    script = ScriptedGateway(gateway="gw-73")
+    shared = {"incident_id": alert(73).event_id}
+    with GatewayOnBrokers(broker.port, script=script) as gateway:
+        with desk(tmp_path / "store.db", broker.port) as room:
+            room.wait_connected()
+            gateway.send(alert(73, **shared))
+            assert room.wait_alerts(1)[0].rings_once
+            gateway.wait_received()
+        with desk(tmp_path / "store.db", broker.port) as room:
+            room.wait_connected()
+            gateway.send(alert(74, **shared))
+            (arrival,) = room.wait_alerts(1)
+    assert arrival.incident is not None
+    assert [event for _, event in arrival.incident.incident.events] == [
+        alert(73).event_id,
+        alert(74).event_id,
+    ]
+    assert arrival.rings
+    assert not arrival.rings_once, "the incident rang before the restart"
