@@ -112,10 +112,10 @@ def test_an_item_counts_by_its_highest_window() -> None:
 
 
 def test_figures_count_each_class_against_the_negatives_alone() -> None:
-    items = [_item("shout"), _item("scream"), _item("speech"), _item("music")]
-    highest = np.zeros((4, 4), dtype=np.float32)
-    highest[:, 0] = (0.5, 0.9, 0.4, 0.1)
-    highest[:, 1] = (0.5, 0.2, 0.4, 0.1)
+    items = [_item(name) for name in ("shout", "scream", "glass_break", "gunshot", "speech", "music")]
+    highest = np.zeros((6, 4), dtype=np.float32)
+    highest[:, 0] = (0.5, 0.9, 0.9, 0.9, 0.4, 0.1)
+    highest[:, 1] = (0.5, 0.2, 0.9, 0.9, 0.4, 0.1)
     figures = figures_of(highest, items)
     assert figures["shout"] == {"auc": 1.0, "found": 1.0}
     assert figures["scream"]["auc"] == 0.5
