@@ -15,22 +15,26 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from gateway.model_setup import DEFAULT, choose_model
 from training.bench.catalogue import Catalogue
 from training.bench.console import console
 from training.bench.detector import Named, parse_name
 from training.bench.figures import Bench, Settings, all_figures, settings_from
 from training.bench.places import PLACES, responses
-from training.bench.recipes import FULL, QUICK, SETS, recipes
+from training.bench.recipes import FULL, QUICK, SETS, Amounts, recipes
 from training.bench.report import page
-from training.bench.scoring import Scored, frames, progress, score
+from training.bench.scoring import OURS, Scored, frames, progress, score
 from training.bench.shelf import RESPONSES_FILE, Shelf, shelve
-from training.manifest import read_manifest
-from training.parts import clips_of, load_parts
+from training.manifest import Clip, read_manifest
+from training.parts import TABLE, clips_of, load_parts
 
 ROOM = Path(__file__).parent
 SEED = 2017
+THRESHOLDS = "thresholds.json"
 
 Scores = dict[str, dict[str, Scored]]
 
@@ -39,10 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments().parse_args(argv)
     try:
         named = [parse_name(text) for text in args.detectors]
-        clips = clips_of(read_manifest(args.data), load_parts(), [args.part], read_report=args.read_report)
+        _thresholds_there(args, named)
+        part_of = load_parts(args.parts)
+        clips = clips_of(read_manifest(args.data), part_of, [args.part], read_report=args.read_report)
     except (ValueError, PermissionError) as problem:
         print(f"training.bench: {problem}", file=sys.stderr)
         return 2
+    results = results_of(args, named, clips)
+    print(console(results))
+    if not args.quick:
+        _write(args.out, results)
+    return 0
+
+
+def results_of(args: argparse.Namespace, named: Sequence[Named], clips: Sequence[Clip]) -> dict[str, Any]:
+    """Everything that the report says, as it stands in results.json."""
     began = time.monotonic()
     shelves = _render(args, Catalogue(clips))
     bench = Bench(shelves, _score(args, named, shelves))
@@ -52,15 +67,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "part": args.part,
         "amount": "quick" if args.quick else "full",
         "seed": args.seed,
+        "models": _models(named),
         "settings": settings,
         **all_figures(bench, settings, clip_frames),
     }
     progress(f"all done in {time.monotonic() - began:.0f} s")
-    print(console(results))
-    if args.quick:
-        return 0
-    _write(args.out, results)
-    return 0
+    return results
+
+
+def _models(named: Sequence[Named]) -> dict[str, str]:
+    """Of our own detectors, which model each ran: a model card takes the figures of its very model."""
+    ours = (one for one in named if one.module == "training.bench.ours")
+    return {one.name: choose_model(one.argument or DEFAULT).model_id or "" for one in ours}
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -72,6 +90,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--read-report", action="store_true", help="only for the final report")
     parser.add_argument("--quick", action="store_true", help="fewer mixtures, no streams, nothing written")
     parser.add_argument("--sets", default=",".join(SETS), help="of clips,rare,street,streams")
+    parser.add_argument("--rare", type=int, help="rare mixtures of each class at each ratio")
+    parser.add_argument("--street", type=int, help="street recordings of ten minutes")
+    parser.add_argument("--parts", type=Path, default=TABLE, help="which source is in which part")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=ROOM, help="where RESULTS.md, results.json and plots go")
@@ -81,7 +102,7 @@ def _arguments() -> argparse.ArgumentParser:
 def _render(args: argparse.Namespace, catalogue: Catalogue) -> dict[str, Shelf]:
     ways = responses(args.data, args.work / RESPONSES_FILE)
     counts = [sum(one.place == place for one in ways) for place in PLACES]
-    drawn = recipes(catalogue, QUICK if args.quick else FULL, counts, args.seed)
+    drawn = recipes(catalogue, _amounts(args), counts, args.seed)
     wanted = args.sets.split(",")
     shelves = {}
     for name, own in drawn.items():
@@ -91,6 +112,12 @@ def _render(args: argparse.Namespace, catalogue: Catalogue) -> dict[str, Shelf]:
             hours = shelves[name].hours
             progress(f"{name}: {len(own)} recordings, {hours:.2f} h, {time.monotonic() - began:.0f} s")
     return shelves
+
+
+def _amounts(args: argparse.Namespace) -> Amounts:
+    amounts = QUICK if args.quick else FULL
+    rare = amounts.rare if args.rare is None else args.rare
+    return replace(amounts, rare=rare, street=amounts.street if args.street is None else args.street)
 
 
 def _score(args: argparse.Namespace, named: Sequence[Named], shelves: dict[str, Shelf]) -> Scores:
@@ -104,14 +131,28 @@ def _score(args: argparse.Namespace, named: Sequence[Named], shelves: dict[str, 
     return scored
 
 
+def _thresholds_there(args: argparse.Namespace, named: Sequence[Named]) -> None:
+    """Before the report is looked at: ValueError unless a run on tune has set every rival's thresholds."""
+    known = _known_thresholds(args.work)
+    lacking = [one.name for one in named if one.module != OURS and one.name not in known]
+    if args.part == "report" and lacking:
+        raise ValueError(f"no thresholds of {', '.join(lacking)} in {args.work}: run --part tune first")
+
+
+def _known_thresholds(work: Path) -> Settings:
+    kept = work / THRESHOLDS
+    known: Settings = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    return known
+
+
 def _settings(args: argparse.Namespace, bench: Bench) -> Settings:
     """The rivals' thresholds: set now on tune and kept, or those that were kept."""
-    kept = args.work / "thresholds.json"
-    known: Settings = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    known = _known_thresholds(args.work)
     if args.part == "tune" and "rare" in bench.shelves:
         known = {**known, **settings_from(bench)}
         if not args.quick:
-            kept.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+            text = json.dumps(known, indent=1) + "\n"
+            (args.work / THRESHOLDS).write_text(text, encoding="utf-8")
     return {name: known[name] for name in bench.scored if name in known}
 
 

@@ -171,9 +171,10 @@ def _street_sounds(dealers: dict[str, Dealer], rng: np.random.Generator) -> Iter
 
 def _response(responses: Sequence[int], rng: np.random.Generator) -> int | None:
     """A response of a place drawn evenly."""
-    if not responses:
+    places = [place for place, count in enumerate(responses) if count]
+    if not places:
         return None
-    place = int(rng.integers(len(responses)))
+    place = places[int(rng.integers(len(places)))]
     return int(sum(responses[:place]) + rng.integers(responses[place]))
 
 

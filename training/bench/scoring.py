@@ -23,11 +23,16 @@ from training.bench.ours import OurDetector
 from training.bench.sensor import FULL_SCALE_DB, to_float
 from training.bench.shelf import Shelf
 
+OURS = "training.bench.ours"
 #: What our own figures depend on beside the model package.
 _OURS = ("dsp", "gateway/decisions", "gateway/pipeline.py", "gateway/replay.py", "gateway/classifier.py")
 #: What the rivals of one room share.
 _SHARED = ("alarm_classes.py", "hearing.py", "windows.py")
-_AFTER_FRONT_END = frozenset({"model_input.py", "windows.py", "background.py", "calibration.py"})
+#: What the feature frames depend on.
+_FRONT_END = (
+    "cascade", "decimation", "front_end", "layout", "levels", "octave_bank", "overload", "resampling",
+    "scalars", "weighting",
+)  # fmt: skip
 _ROOT = Path(__file__).parents[2]
 
 
@@ -72,8 +77,8 @@ def frames(shelf: Shelf, workers: int) -> list[NDArray[np.void]]:
 
 
 def _frames_file(shelf: Shelf, workers: int) -> Path:
-    files = [path for path in (_ROOT / "dsp").glob("*.py") if path.name not in _AFTER_FRONT_END]
-    kept = shelf.folder / f"frames-{_digest_of(tuple(sorted(files)))}.npz"
+    files = tuple(_ROOT / "dsp" / f"{name}.py" for name in _FRONT_END)
+    kept = shelf.folder / f"frames-{_digest_of(files)}.npz"
     if not kept.exists():
         jobs = [(shelf, number) for number in range(len(shelf.recordings))]
         with _pool(workers) as pool:
@@ -96,7 +101,7 @@ def fingerprint(named: Named) -> str:
         raise ImportError(f"no module {named.module}, which {named.name} asks for")
     origin = Path(spec.origin)
     paths = [origin, *(origin.parent / name for name in _SHARED if (origin.parent / name).exists())]
-    if named.module == "training.bench.ours":
+    if named.module == OURS:
         paths += [_ROOT / path for path in _OURS]
     named_paths = (Path(part) for part in named.argument.split(",") if part)
     paths += [path for path in named_paths if path.exists()]
@@ -114,7 +119,7 @@ def _digest_of(paths: tuple[Path, ...], *more: str) -> str:
 
 
 def _score_all(kept: Path, named: Named, shelf: Shelf, workers: int) -> None:
-    frames_file = _frames_file(shelf, workers) if named.module == "training.bench.ours" else None
+    frames_file = _frames_file(shelf, workers) if named.module == OURS else None
     jobs = [_Job(named, shelf, number, frames_file) for number in range(len(shelf.recordings))]
     with _pool(workers) as pool:
         results = pool.map(_score_one, jobs, chunksize=2)
