@@ -38,7 +38,7 @@ from training.folding import folded
 from training.int8 import int8_of
 from training.labels import LABELS, POSITIVES
 from training.network import WINDOW_HOPS, Net, Scorer
-from training.package import description, licence_summary
+from training.package import description, licence_summary, licences_by_class
 from training.real_windows import spread
 from training.store import Store
 from training.tflite_file import multiplications, slim
@@ -141,6 +141,7 @@ def _export(args: argparse.Namespace) -> None:
     if args.write_check:
         int8 = scores_of(interpreter(small), inputs)
         np.savez(args.write_check, inputs=inputs, expected=expected, int8=int8)
+    of_train = [item for item in store.items if item.part == "train"]
     facts: dict[str, Any] = {
         "layout": LAYOUT_ID,
         "model_input_version": MODEL_INPUT_VERSION,
@@ -149,7 +150,8 @@ def _export(args: argparse.Namespace) -> None:
         "positives": list(POSITIVES),
         "thresholds": thresholds,
         "trained_on": tuned["train"],
-        "licences": licence_summary(args.data, [item for item in store.items if item.part == "train"]),
+        "licences": licence_summary(args.data, of_train),
+        "licences_by_class": licences_by_class(args.data, of_train),
         "parameters": sum(p.numel() for p in scorer.net.parameters()),
         "mmac_per_s": round(multiplications(content) / HOP_S / 1e6, 1),
         "date": f"{args.date:%Y-%m-%d}",

@@ -42,6 +42,20 @@ def licence_summary(data_dir: Path, items: Iterable[Item]) -> dict[str, dict[str
     }
 
 
+def licences_by_class(data_dir: Path, items: Iterable[Item]) -> dict[str, dict[str, float]]:
+    """By kind of sound: minutes of its clips under each kind of terms."""
+    terms_of = {clip.path: clip.redistributable for clip in read_manifest(data_dir)}
+    seconds: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in items:
+        if item.kind == "clip":
+            terms = terms_of[item.clip]
+            seconds[item.target][TERMS.get(terms, terms)] += item.dur_s
+    return {
+        target: {terms: round(total / 60, 1) for terms, total in sorted(own.items())}
+        for target, own in sorted(seconds.items())
+    }
+
+
 def description(facts: Mapping[str, Any]) -> str:
     """`model.toml`: what the gateway must know, then what people want to know."""
     lines = [
@@ -73,6 +87,11 @@ def description(facts: Mapping[str, Any]) -> str:
         "",
         *_tables("training.clips", facts["trained_on"]),
         *_tables("training.licences", facts["licences"]),
+        *(
+            _tables("training.licences_by_class", facts["licences_by_class"])
+            if "licences_by_class" in facts
+            else ()
+        ),
         *(_agreement(facts["agreement"]) if "agreement" in facts else ()),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -114,6 +133,10 @@ def _agreement(facts: Mapping[str, Any]) -> list[str]:
 def _tables(name: str, rows: Mapping[str, Mapping[str, float]]) -> list[str]:
     lines = [f"[{name}]"]
     for key, row in rows.items():
-        cells = ", ".join(f"{field} = {value}" for field, value in row.items())
+        cells = ", ".join(f"{_key(field)} = {value}" for field, value in row.items())
         lines.append(f"{json.dumps(key)} = {{ {cells} }}")
     return [*lines, ""]
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() else json.dumps(name)
