@@ -131,7 +131,7 @@ class TimelineRival(Part, frozen=True, kw_only=True):
 class Timeline(Part, frozen=True, kw_only=True):
     """Score and level around the event, at most ten steps a second; no sound.
 
-    scores: of the event's class, laeq_db: dB(A), one each step of step_s from start_utc on. missing: the steps
+    scores: of the event's class, laeq_db: dB(A), one each step of step_s from start_utc on. missing: steps
     that were not heard; their values repeat the step before and mean nothing. rival: the best other label.
     """
 
