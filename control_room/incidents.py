@@ -12,7 +12,16 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gateway.contract.one_sound import at_one_time, may_go_together, one_source, same_kind, trace_of
+from gateway.contract.one_sound import (
+    Trace,
+    at_one_time,
+    good_clock,
+    may_go_together,
+    one_source,
+    same_kind,
+    trace_by_arrival,
+    trace_of,
+)
 from gateway.contract.types import Alert
 from gateway.contract.vocabulary import (
     PATH_TEST,
@@ -66,11 +75,20 @@ class IncidentStep:
     worse: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Traces:
+    """What an alert tells of its sound: in UTC, and on our own clock by when it arrived, if it did."""
+
+    in_utc: Trace
+    by_arrival: Trace | None
+
+
 @dataclass(slots=True, eq=False)
 class _Group:
     scene: _Scene
     names: set[str] = field(default_factory=set)
     alerts: dict[_Event, Alert] = field(default_factory=dict)
+    traces: dict[_Event, _Traces] = field(default_factory=dict)
     shown: tuple[Priority, Severity] | None = None
 
 
@@ -83,14 +101,19 @@ class IncidentBook:
         self._by_name: dict[tuple[_Scene, str], _Group] = {}
         self._events = 0
 
-    def take(self, alert: Alert) -> IncidentStep | None:
-        """None for a test of the path, which is nothing that was heard."""
+    def take(self, alert: Alert, arrived_s: float | None = None) -> IncidentStep | None:
+        """None for a test of the path, which is nothing that was heard.
+
+        arrived_s: on our monotonic clock, None for what was here before. It only counts where a gateway's own
+        clock is worth nothing.
+        """
         if alert.event_class == PATH_TEST:
             return None
         scene = (alert.site, alert.status)
+        traces = _traces(alert, arrived_s)
         names = {alert.event_id, alert.incident_id or alert.event_id, *alert.incident_aliases}
         named = list(dict.fromkeys(g for name in sorted(names) if (g := self._by_name.get((scene, name)))))
-        group = named[0] if named else self._fitting(scene, alert)
+        group = named[0] if named else self._fitting(scene, alert, traces)
         if group is None:
             group = _Group(scene)
             self._groups[id(group)] = group
@@ -102,6 +125,8 @@ class IncidentBook:
         key = (alert.gateway, alert.event_id)
         self._events += key not in group.alerts
         group.alerts[key] = alert
+        if traces is not None:
+            group.traces[key] = traces
         incident = _incident(group)
         group.shown = (incident.priority, incident.severity)
         self._forget(group)
@@ -111,18 +136,21 @@ class IncidentBook:
         """All that are open, the longest known first."""
         return (one for one in map(_incident, self._groups.values()) if not one.over)
 
-    def _fitting(self, scene: _Scene, alert: Alert) -> _Group | None:
+    def _fitting(self, scene: _Scene, alert: Alert, traces: _Traces | None) -> _Group | None:
         """The incident of other gateways that this event of a new incident belongs to, if there is one."""
+        if traces is None:
+            return None
         fits = [
             (apart_s, min(group.names), group)
             for group in self._groups.values()
-            if group.scene == scene and (apart_s := _apart_s(group, alert)) is not None
+            if group.scene == scene and (apart_s := _apart_s(group, alert, traces)) is not None
         ]
         return min(fits, key=lambda fit: fit[:2])[2] if fits else None
 
     def _unite(self, group: _Group, other: _Group) -> None:
         group.names |= other.names
         group.alerts |= other.alerts
+        group.traces |= other.traces
         told = [one.shown for one in (group, other) if one.shown is not None]
         go = any(priority is Priority.GO for priority, _ in told)
         severity = max((severity for _, severity in told), key=severity_rank, default=Severity.LOW)
@@ -142,17 +170,14 @@ class IncidentBook:
                 del self._by_name[oldest.scene, name]
 
 
-def _apart_s(group: _Group, alert: Alert) -> float | None:
+def _apart_s(group: _Group, alert: Alert, traces: _Traces) -> float | None:
     """How far the nearest onset is, if all that hear it now can share a source with this one; else None."""
-    try:
-        trace = trace_of(alert)
-    except ValueError:
-        return None
     nearest_s = math.inf
-    for (gateway, _), known in group.alerts.items():
-        other = trace_of(known)
-        if not at_one_time(trace, other):
+    for (gateway, _), known in group.traces.items():
+        pair = _comparable(traces, known)
+        if pair is None or not at_one_time(*pair):
             continue
+        trace, other = pair
         if gateway == alert.gateway:
             return None  # that gateway knows best what it heard itself, and has given it another name
         if may_go_together(trace.event_class, other.event_class):
@@ -160,6 +185,22 @@ def _apart_s(group: _Group, alert: Alert) -> float | None:
                 return None
             nearest_s = min(nearest_s, abs(trace.onset_s - other.onset_s))
     return None if nearest_s == math.inf else nearest_s
+
+
+def _comparable(one: _Traces, other: _Traces) -> tuple[Trace, Trace] | None:
+    """Both on one clock: UTC where both know it, else ours, by when they arrived."""
+    if good_clock(one.in_utc) and good_clock(other.in_utc):
+        return one.in_utc, other.in_utc
+    if one.by_arrival is None or other.by_arrival is None:
+        return None
+    return one.by_arrival, other.by_arrival
+
+
+def _traces(alert: Alert, arrived_s: float | None) -> _Traces | None:
+    try:
+        return _Traces(trace_of(alert), None if arrived_s is None else trace_by_arrival(alert, arrived_s))
+    except ValueError:
+        return None  # its times cannot be
 
 
 def _incident(group: _Group) -> Incident:

@@ -116,6 +116,7 @@ class Reception:
         owe = self.receipts.owe if part.confirms else _owe_nothing
         self._confirming: dict[str, tuple[str, str, str]] = {}  # transaction: site, gateway, event
         self._book = IncidentBook()
+        self._now_s = now_s
         self.commitment = Commitment(ledger, self._hand_over, handlers.on_notice, owe, self._boot)
 
     def begin(self, now_s: float) -> None:
@@ -126,6 +127,7 @@ class Reception:
 
     def process(self, items: Sequence[Item], now_s: float) -> None:
         """What the lines brought, in order. Raises what a handler raises."""
+        self._now_s = now_s
         messages: list[Message] = []
         arrived: list[Pending] = []
         for item in items:
@@ -147,7 +149,7 @@ class Reception:
         """What time brings. Raises what a handler raises."""
         if now_s - self._ticked_s > PAUSED_S:
             self.contacts.excuse(now_s)
-        self._ticked_s = now_s
+        self._ticked_s = self._now_s = now_s
         for silent in self.contacts.poll(now_s):
             status = self.states.view.gateway(silent.site, silent.gateway)
             if status is None or status.state is Presence.ONLINE:  # else it is known to be gone
@@ -184,7 +186,8 @@ class Reception:
                 self._confirming[transaction] = (incident.site, gateway, event_id)
 
     def _hand_over(self, arrival: Arrival) -> None:
-        self._handlers.on_alert(changed(arrival, incident=self._book.take(arrival.alert)))
+        step = self._book.take(arrival.alert, None if arrival.again else self._now_s)
+        self._handlers.on_alert(changed(arrival, incident=step))
 
     def _message(self, message: Message, now_s: float) -> list[Pending]:
         reading = read(message.topic, message.payload, retained=message.retained)

@@ -47,6 +47,8 @@ WEAKER_DB = 3.0
 """Who comes late must hear it at least so much weaker."""
 WORST_CLOCK_S = 2.0
 """A clock that may be further off says nothing about what belongs together."""
+ON_ITS_WAY_S = 1.0
+"""What a live alert may have been on its way, where its arrival has to stand in for a clock."""
 UNCALIBRATED_DB = 2.0
 """What nominal levels may be off, for a pair with a sensor that is not calibrated."""
 
@@ -114,6 +116,23 @@ def trace_of(alert: Alert) -> Trace:
     )
 
 
+def trace_by_arrival(alert: Alert, arrived_s: float) -> Trace | None:
+    """An alert's trace on the clock of who received it, whatever its sender's clock is worth.
+
+    How long before its sending the sound was, a wrong clock knows as well as a right one. None for what did
+    not come straight from its sender: too old to ring, or not stamped. Raises ValueError as trace_of.
+    """
+    if alert.historical or alert.published_utc is None:
+        return None
+    return replace(
+        shifted(trace_of(alert), arrived_s - utc_seconds(alert.published_utc), 0.0), error_s=ON_ITS_WAY_S
+    )
+
+
+def good_clock(trace: Trace) -> bool:
+    return trace.error_s is not None and trace.error_s <= WORST_CLOCK_S
+
+
 def coordinates(place: Place) -> tuple[float, float] | None:
     return None if place.point is None else place.point.coordinates
 
@@ -152,7 +171,7 @@ def at_one_time(one: Trace, other: Trace) -> bool:
     apart_m = distance_m(one, other)
     if apart_m is None or one.error_s is None or other.error_s is None:
         return False
-    if max(one.error_s, other.error_s) > WORST_CLOCK_S:
+    if not (good_clock(one) and good_clock(other)):
         return False
     impulses = {_kind(one), _kind(other)} == {Kind.IMPULSE}
     slack_s = apart_m / SLOWEST_SOUND_M_S + one.error_s + other.error_s

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace as changed
 
 from gateway.contract.instants import utc_seconds
-from gateway.contract.one_sound import shifted, trace_of
+from gateway.contract.one_sound import good_clock, shifted, trace_by_arrival, trace_of
 from gateway.contract.types import Alert, replace
 from gateway.contract.vocabulary import Phase
 from gateway.incidents.types import Claim, Heard, Standing
@@ -51,12 +51,14 @@ def heard_there(alert: Alert, *, from_utc_s: float, error_s: float | None, now_s
     """An event of another gateway, or of this one before a restart. None for one that says too little.
 
     from_utc_s: what makes monotonic seconds of UTC; error_s: how far that may be off on this side, None when
-    nobody knows, and then nothing can be joined by time. now_s: when it came in.
+    nobody knows. now_s: when it came in; where one of both clocks is worth nothing, that stands in for them.
     """
     if not alert.sensors:
         return None
     try:
         trace = shifted(trace_of(alert), from_utc_s, error_s or 0.0)
+        if error_s is None or not good_clock(trace):
+            trace = trace_by_arrival(alert, now_s) or changed(trace, error_s=None)
     except ValueError:
         return None
     raised_by = alert.sensors[0]
@@ -64,7 +66,7 @@ def heard_there(alert: Alert, *, from_utc_s: float, error_s: float | None, now_s
         event_id=alert.event_id,
         source=raised_by.serial,
         phase=alert.phase,
-        trace=trace if error_s is not None else changed(trace, error_s=None),
+        trace=trace,
         t_s=now_s,
         contribution=replace(raised_by, gateway=alert.gateway),
         doubted=bool(alert.vetoes),

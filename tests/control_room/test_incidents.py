@@ -98,6 +98,40 @@ def test_what_is_not_one_thing_stays_two(second: Alert) -> None:
     assert {step.incident.priority for step in steps} == {Priority.LOOK}
 
 
+LOST = Clock(state=ClockState.UNSYNCED, error_ms=None)
+
+
+def test_arrival_stands_in_for_a_clock_that_is_worth_nothing() -> None:
+    first, second = at("gw-1", 1), at("gw-2", 2, 25.0)
+    year_off = {
+        name: utc_text(utc_seconds(getattr(second, name)) + 3e7)
+        for name in ("sound_onset_utc", "last_evidence_utc", "detected_utc", "published_utc")
+    }
+    wrong = replace(second, clock=LOST, **year_off)
+    book = IncidentBook()
+    assert book.take(first, 50.0) is not None
+    step = book.take(wrong, 50.4)
+    assert step is not None
+    assert step.incident.gateways == ("gw-1", "gw-2")
+
+
+@pytest.mark.parametrize("changes", [{"historical": True, "age_s": 900.0}, {"published_utc": None}])
+def test_what_did_not_come_straight_has_no_arrival(changes: dict[str, object]) -> None:
+    book = IncidentBook()
+    book.take(at("gw-1", 1), 50.0)
+    step = book.take(replace(at("gw-2", 2, 25.0), clock=LOST, **changes), 50.4)
+    assert step is not None
+    assert step.first
+
+
+def test_what_arrives_later_of_a_clock_that_is_worth_nothing_is_another_sound() -> None:
+    book = IncidentBook()
+    book.take(at("gw-1", 1, event_class="gunshot"), 50.0)
+    step = book.take(replace(at("gw-2", 2, 25.0, event_class="gunshot"), clock=LOST), 58.0)
+    assert step is not None
+    assert step.first
+
+
 def test_names_join_whatever_the_clocks_say() -> None:
     lost = Clock(state=ClockState.UNSYNCED, error_ms=None)
     theirs = at("gw-2", 2, 25.0, after_s=5000.0, clock=lost, incident_id=f"{1:032x}")

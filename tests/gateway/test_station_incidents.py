@@ -172,13 +172,28 @@ def test_a_neighbouring_gateway_confirms_and_the_smaller_name_wins() -> None:
     assert len(rig.kept.alerts) == count, "and what is said already is not said again"
 
 
+def test_a_neighbour_without_a_clock_is_taken_by_its_arrival() -> None:
+    rig = open_bang()
+    own = rig.kept.alerts[-1]
+    onset_s = utc_seconds(own.sound_onset_utc)
+    since_s = rig.clock.now_s + EPOCH_UTC.timestamp() - onset_s
+    lost = {
+        "clock": Clock(state=ClockState.UNSYNCED, error_ms=None),
+        "sound_onset_utc": utc_text(1000.0),
+        "last_evidence_utc": utc_text(1000.5),
+        "published_utc": utc_text(1000.0 + since_s),
+    }
+    rig.station.take("", neighbours_alert(own, **lost))
+    assert rig.kept.alerts[-1].priority is Priority.GO
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"status": Status.TEST},
         {"event_class": "test"},
-        {"clock": Clock(state=ClockState.UNSYNCED, error_ms=None)},
-        {"clock": Clock(state=ClockState.HOLDOVER, error_ms=60_000)},
+        {"clock": Clock(state=ClockState.UNSYNCED, error_ms=None), "historical": True},
+        {"clock": Clock(state=ClockState.HOLDOVER, error_ms=60_000), "published_utc": None},
         {"sound_onset_utc": utc_text(EPOCH_UTC.timestamp() - 60.0), "phase": Phase.END},
         {"place": place(400.0, 0.0)},
         {"sensors": ()},
