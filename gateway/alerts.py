@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from dsp.layout import SAMPLE_RATE_HZ
 from gateway.contract.instants import utc_text
 from gateway.contract.topics import TopicBuilder
-from gateway.contract.types import Alert, Clock, Place, RunnerUp, SensorContribution, replace
+from gateway.contract.types import (
+    Alert,
+    Clock,
+    Place,
+    RunnerUp,
+    SensorContribution,
+    Timeline,
+    TimelineRival,
+    Veto,
+    replace,
+)
 from gateway.contract.vocabulary import (
     PATH_TEST,
     SCHEMA_VERSION,
@@ -25,7 +35,7 @@ from gateway.contract.vocabulary import (
     Severity,
     Status,
 )
-from gateway.decisions.types import Decision
+from gateway.decisions.types import Decision, EventTimeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +126,11 @@ class AlertFactory:
             clock=clock.quality(),
             place=sensor.place,
             sensors=(heard,),
-            vetoes=(),
+            vetoes=tuple(Veto(code=code) for code in decision.vetoes),
             mode=sensor.mode,
             model_id=sensor.model_id,
+            above_usual_db=_decibel(decision.above_usual_db),
+            timeline=None if decision.timeline is None else _timeline(decision.timeline, clock),
         )
 
     def orphan_end(self, open_alert: Alert, reason: EndReason, utc_s: float, clock: Clock) -> Alert:
@@ -222,6 +234,22 @@ def with_published(
 def clock_of(state: ClockState, error_ms: float | None) -> Clock:
     """Clock quality for a payload; a fraction of a millisecond counts as a whole one."""
     return Clock(state=state, error_ms=None if error_ms is None else math.ceil(error_ms))
+
+
+def _timeline(heard: EventTimeline, clock: StreamClock) -> Timeline:
+    """Two decimals of a score and one of a level: at most 4 kB."""
+    rival = None
+    if heard.rival is not None:
+        scores = tuple(_rounded(score, 2) for score in heard.rival_scores)
+        rival = TimelineRival(event_class=heard.rival, scores=scores)
+    return Timeline(
+        start_utc=clock.utc(heard.start_s),
+        step_s=_rounded(heard.step_s, 4),
+        scores=tuple(_rounded(score, 2) for score in heard.scores),
+        laeq_db=tuple(_rounded(level_db, 1) for level_db in heard.laeq_db),
+        missing=heard.missing,
+        rival=rival,
+    )
 
 
 def _decibel(level_db: float | None) -> float | None:

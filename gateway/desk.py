@@ -271,6 +271,7 @@ class Desk:
                 "alerts_waiting_for_disk": len(self._waiting),
                 "frames_heard": station.frames_heard,
                 "frames_unused": station.frames_unused,
+                **station.held_back.counters(),
                 **self._more_counters(),
             },
             delivery=self._sink.health,

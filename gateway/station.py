@@ -39,6 +39,7 @@ from gateway.model_setup import ModelSetup
 from gateway.pipeline import SensorPipeline
 from gateway.sensors import Seated, SensorRegistry, Standing
 from gateway.station_words import DISABLED, DUPLICATE, LINK_FAULTS, REFUSED_NL, UNBOUND, port_words
+from gateway.vetoes.tally import VetoTally
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,7 @@ class Station:
         self.coverage = self.book.last_hour
         self.frames_heard = 0
         self.frames_unused = 0
+        self.held_back = VetoTally()
 
     def begin(self) -> None:
         """Show every bound place before its sensor has spoken: silence must be seen, not guessed."""
@@ -234,6 +236,7 @@ class Station:
             frame.received_s,
             calibrated=context.calibration_id is not None,
         )
+        self.held_back.count(analysis.held_back)
         for decision in analysis.decisions:
             self._raise(live, decision)
 
@@ -324,6 +327,7 @@ class Station:
         if live is not None:
             for decision in live.close(reason):
                 self._raise(live, decision)
+            self.held_back.count(live.pipeline.take_held_back())
 
     def _refuse(self, port: str, refused: SensorRefused) -> None:
         self._end(port, EndReason.SENSOR_LOST)

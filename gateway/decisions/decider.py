@@ -26,8 +26,7 @@ class Decider:
     """
 
     def __init__(self, rules: Mapping[str, ClassRule]) -> None:
-        longest_wait_s = max((rule.window_s for rule in rules.values()), default=0.0)
-        self._history = History(longest_wait_s + ONSET_REACH_S)
+        self._history = History()
         self._held_back: deque[HeldBack] = deque(maxlen=_MOST_HELD_BACK)
         self._tracks = [
             ClassTrack(event_class, rule, self._history, self._held_back)

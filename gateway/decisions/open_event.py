@@ -154,8 +154,7 @@ class OpenEvent:
 
     def _cut(self) -> EventTimeline | None:
         rival = self._runners_up[0][0] if self._runners_up else None
-        until_s = last_of(self._onset_s, self._raised_s)
-        return self._history.around(self._onset_s, until_s, self._event_class, rival)
+        return self._history.until(last_of(self._onset_s, self._raised_s), self._event_class, rival)
 
     def _decision(self, phase: Phase, t_s: float, reason: EndReason | None) -> Decision:
         return Decision(

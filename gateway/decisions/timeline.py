@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from gateway.decisions.types import EventTimeline, Evidence
 
 REACH_S = 10.0
-"""From so long before the onset to so long after it; of an event that took long to be raised, the last
-stretch of that length before it was."""
+"""From so long before the onset to so long after it; of an event that took longer to be raised, the stretch
+of that length before it was."""
 LEAST_STEP_S = 0.1
 """Nothing faster leaves the gateway."""
 _SLACK_S = 2.0
@@ -20,26 +20,22 @@ _SAME_INSTANT_S = 1e-6
 class History:
     """The hops of the last seconds, as long as a timeline may need them."""
 
-    def __init__(self, longest_wait_s: float) -> None:
-        """longest_wait_s: how long after its onset an event may be raised (at most REACH_S counts)."""
-        self._memory_s = 2.0 * REACH_S + min(longest_wait_s, REACH_S) + _SLACK_S
+    def __init__(self) -> None:
         self._hops: deque[Evidence] = deque()
 
     def hear(self, hop: Evidence) -> None:
         self._hops.append(hop)
-        oldest_s = hop.t_s - self._memory_s
+        oldest_s = hop.t_s - 2.0 * REACH_S - _SLACK_S
         while self._hops[0].t_s <= oldest_s:
             self._hops.popleft()
 
     def clear(self) -> None:
         self._hops.clear()
 
-    def around(
-        self, onset_s: float, until_s: float, event_class: str, rival: str | None
-    ) -> EventTimeline | None:
-        """What was heard from REACH_S before the onset to until_s. None if nothing was."""
-        from_s = onset_s - REACH_S - _SAME_INSTANT_S
-        hops = [hop for hop in self._hops if hop.start_s >= from_s and hop.t_s <= until_s + _SAME_INSTANT_S]
+    def until(self, end_s: float, event_class: str, rival: str | None) -> EventTimeline | None:
+        """What was heard in the 2 REACH_S before end_s, as `last_of` gives it. None if nothing was."""
+        first_s, last_s = end_s - 2.0 * REACH_S - _SAME_INSTANT_S, end_s + _SAME_INSTANT_S
+        hops = [hop for hop in self._hops if hop.start_s >= first_s and hop.t_s <= last_s]
         return timeline_of(hops, event_class, rival) if hops else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dsp.layout import HOP_S
 from gateway.pipeline import Analysis
 from gateway.telemetry.second import HOPS_A_SECOND, Second
+from gateway.vetoes.tally import veto_bits
 
 SETTLED_S = 10.0
 """A second after which its sensor says nothing more is over after so long: hops may wait in the inbox."""
@@ -61,6 +62,7 @@ class SecondMeter:
             ambient_db=self._ambient_db,
             scores=self._scores,
             calibrated=self._calibrated,
+            vetoes=self._vetoes,
         )
         self._last, self._open = self._open, None
         self._begin()
@@ -76,12 +78,14 @@ class SecondMeter:
         self._ambient_db: float | None = None
         self._scores: dict[str, float] | None = None
         self._calibrated = False
+        self._vetoes = 0
 
     def _fold(self, analysis: Analysis) -> None:
         self._hops += 1
         self._energy += 10.0 ** (analysis.laeq_db / 10.0)
         self._lafmax_db = max(self._lafmax_db, analysis.lafmax_db)
         self._ambient_db = analysis.ambient_db
+        self._vetoes |= veto_bits(analysis.vetoes, held_back=bool(analysis.held_back))
         if analysis.scores is None:
             return
         if self._scores is None:

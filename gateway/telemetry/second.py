@@ -16,7 +16,7 @@ class Second:
 
     hops: analysed, 1..8. laeq_db: energy mean, lafmax_db: highest, ambient_db: background at its end (None:
     not known yet), all dB re 20 uPa. scores: the highest of each label; None in level-only mode. vetoes: one
-    bit each, none are given yet. calibrated: whether the levels are more than nominal.
+    bit each (`vetoes.tally`), of any hop. calibrated: whether the levels are more than nominal.
     """
 
     sensor_id: str

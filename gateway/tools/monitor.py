@@ -27,7 +27,7 @@ from firmware_bridge.port_states import PortChanged
 from gateway.calibration.applied import StoredCalibrations
 from gateway.calibration.store import CalibrationStore
 from gateway.clock import HostClock
-from gateway.contract.words import class_word, phase_word
+from gateway.contract.words import class_word, phase_word, veto_word
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 from gateway.features import codes_of
@@ -210,6 +210,9 @@ class _Screen:
             phase = phase_word(decision.phase, self.language)
             name = class_word(decision.event_class, self.language)
             self.line("event", phase=phase, name=name, lafmax=decision.lafmax_db)
+        for held in analysis.held_back:
+            why = ", ".join(veto_word(code, self.language) for code in held.vetoes)
+            self.line("held_back", name=class_word(held.event_class, self.language), why=why)
         if analysis.t_s - self._shown_s < _SHOW_EVERY_S and analysis.t_s >= self._shown_s:
             return
         self._shown_s = analysis.t_s
@@ -220,6 +223,8 @@ class _Screen:
             line += self.word("ambient", ambient=analysis.ambient_db)
         for name, score in _best(analysis):
             line += self.word("score", name=class_word(name, self.language), score=score)
+        for code in analysis.vetoes:
+            line += self.word("veto", name=veto_word(code, self.language))
         tty = sys.stdout.isatty()
         sys.stdout.write(f"\r\x1b[K{line}" if tty else line + "\n")
         sys.stdout.flush()
@@ -246,6 +251,11 @@ def _fields(analysis: Analysis, serial: str) -> dict[str, object]:
         "laeq_db": round(analysis.laeq_db, 2),
         "lafmax_db": round(analysis.lafmax_db, 2),
         "ambient_db": None if analysis.ambient_db is None else round(analysis.ambient_db, 2),
+        "usual_db": None if analysis.usual_db is None else round(analysis.usual_db, 2),
+        "vetoes": [code.value for code in analysis.vetoes],
+        "held_back": [
+            {"class": held.event_class, "vetoes": list(held.vetoes)} for held in analysis.held_back
+        ],
         "scores": {}
         if analysis.scores is None
         else {k: round(p, 5) for k, p in analysis.scores.by_label.items()},

@@ -27,6 +27,11 @@ WORDS: Mapping[str, Phrase] = {
     },
     "ambient": {"en": "  background {ambient:5.1f}", "nl": "  achtergrond {ambient:5.1f}"},
     "score": {"en": "  {name} {score:.2f}", "nl": "  {name} {score:.2f}"},
+    "veto": {"en": "  ({name})", "nl": "  ({name})"},
+    "held_back": {
+        "en": "*** held back: {name} ({why})",
+        "nl": "*** tegengehouden: {name} ({why})",
+    },
     "event": {
         "en": "*** {phase} {name}, LAFmax {lafmax:.1f} dB",
         "nl": "*** {phase} {name}, LAFmax {lafmax:.1f} dB",

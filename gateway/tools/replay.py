@@ -170,6 +170,11 @@ def step_fields(step: Analysis | Decision, model: ModelSetup) -> dict[str, Any]:
             "lafmax_db": round(step.lafmax_db, 2),
             "ambient_db": _rounded(step.ambient_db),
             "above_ambient_db": _rounded(step.above_ambient_db),
+            "vetoes": [code.value for code in step.vetoes],
+            "held_back": [
+                {"class": held.event_class, "vetoes": list(held.vetoes), "score": _rounded(held.score)}
+                for held in step.held_back
+            ],
             "mode": "level_only" if step.scores is None else "full",
             "model": model.model_id,
         }
@@ -191,6 +196,7 @@ def step_fields(step: Analysis | Decision, model: ModelSetup) -> dict[str, Any]:
         "lafmax_db": round(step.lafmax_db, 2),
         "above_ambient_db": _rounded(step.above_ambient_db),
         "end_reason": None if step.end_reason is None else step.end_reason.value,
+        "vetoes": list(step.vetoes),
         "model": model.model_id,
     }
 

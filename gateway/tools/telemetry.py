@@ -11,13 +11,14 @@ import json
 from pathlib import Path
 
 from gateway.contract.instants import utc_text
-from gateway.contract.words import class_word
+from gateway.contract.words import class_word, veto_word
 from gateway.phrases import Language, Phrase, fill
 from gateway.settings.load import DEFAULT_SETTINGS_PATH, load_settings
 from gateway.telemetry.hours import HOUR_S
 from gateway.telemetry.reader import StoredSecond, TelemetryReader
 from gateway.telemetry.second import HOPS_A_SECOND
 from gateway.tools.coverage import chosen, hours, tell_torn
+from gateway.vetoes.tally import HELD_BACK_BIT, codes_of_bits
 
 _TOP = 3
 _WORTH_SHOWING = 0.1
@@ -30,6 +31,8 @@ WORDS: dict[str, Phrase] = {
     "ambient": {"en": "  background {ambient:5.1f}", "nl": "  achtergrond {ambient:5.1f}"},
     "hops": {"en": "  {hops} of 8 heard", "nl": "  {hops} van 8 gehoord"},
     "score": {"en": "  {name} {score:.2f}", "nl": "  {name} {score:.2f}"},
+    "veto": {"en": "  ({name})", "nl": "  ({name})"},
+    "held_back": {"en": "  EVENT HELD BACK", "nl": "  GEBEURTENIS TEGENGEHOUDEN"},
 }
 
 
@@ -74,7 +77,8 @@ def _as_json(stored: StoredSecond) -> dict[str, object]:
         "lafmax_db": second.lafmax_db,
         "ambient_db": second.ambient_db,
         "calibrated": second.calibrated,
-        "vetoes": second.vetoes,
+        "vetoes": list(codes_of_bits(second.vetoes)),
+        "held_back": bool(second.vetoes & HELD_BACK_BIT),
         "model": stored.model_id,
         "scores": None if second.scores is None else {k: round(p, 5) for k, p in second.scores.items()},
     }
@@ -102,4 +106,9 @@ def _line(stored: StoredSecond, language: Language) -> str:
         for label, score in best
         if score >= _WORTH_SHOWING
     ]
+    parts += [
+        fill(WORDS["veto"], language, name=veto_word(code, language)) for code in codes_of_bits(second.vetoes)
+    ]
+    if second.vetoes & HELD_BACK_BIT:
+        parts.append(fill(WORDS["held_back"], language))
     return "".join(parts)

@@ -53,6 +53,7 @@ PURE = (
     "gateway/contract/one_sound.py",
     "gateway/level_history.py",
     "gateway/time_labels.py",
+    "gateway/vetoes/",
     "gateway/delivery/choice.py",
     "gateway/delivery/disk_watch.py",
     "gateway/delivery/lanes.py",

@@ -113,7 +113,8 @@ def test_seconds_as_json_in_order_and_in_full(
         "lafmax_db": 60.5,
         "ambient_db": 50.0,
         "calibrated": False,
-        "vetoes": 2,
+        "vetoes": ["rain"],
+        "held_back": False,
         "model": "model-1",
         "scores": {"shout": 0.5, "scream": 0.09535, "ambience": 0.90025},
     }

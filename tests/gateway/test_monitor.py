@@ -102,7 +102,9 @@ def test_json_has_one_object_a_hop_and_all_else_goes_to_stderr(tmp_path: Path, c
     model = choose_model("default").classifier
     assert model is not None
     for line in lines:
-        assert set(line) == {"serial", "t", "laeq_db", "lafmax_db", "ambient_db", "scores"}
+        assert set(line) == {
+            "serial", "t", "laeq_db", "lafmax_db", "ambient_db", "usual_db", "vetoes", "held_back", "scores",
+        }  # fmt: skip
         assert line["serial"] == A
         assert tuple(line["scores"]) == model.package.labels
     times = [line["t"] for line in lines]

@@ -62,7 +62,7 @@ def test_a_line_for_each_window_says_everything(tmp_path: Path, capsys: Capsys) 
     line = result.lines[-1]
     assert set(line) == {
         "type", "t", "scores", "laeq_db", "lafmax_db", "ambient_db", "above_ambient_db", "mode", "model",
-        "calibrated",
+        "calibrated", "vetoes", "held_back",
     }  # fmt: skip
     assert line["type"] == "scores"
     assert tuple(line["scores"]) == model.classifier.package.labels
