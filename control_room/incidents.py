@@ -99,6 +99,7 @@ class IncidentBook:
         self._most_events = most_events
         self._groups: OrderedDict[int, _Group] = OrderedDict()
         self._by_name: dict[tuple[_Scene, str], _Group] = {}
+        self._of_event: dict[tuple[_Scene, _Event], _Group] = {}
         self._events = 0
 
     def take(self, alert: Alert, arrived_s: float | None = None) -> IncidentStep | None:
@@ -111,8 +112,13 @@ class IncidentBook:
             return None
         scene = (alert.site, alert.status)
         traces = _traces(alert, arrived_s)
-        names = {alert.event_id, alert.incident_id or alert.event_id, *alert.incident_aliases}
-        named = list(dict.fromkeys(g for name in sorted(names) if (g := self._by_name.get((scene, name)))))
+        names = {alert.incident_id or alert.event_id, *alert.incident_aliases}
+        key = (alert.gateway, alert.event_id)
+        known = [
+            self._of_event.get((scene, key)),
+            *(self._by_name.get((scene, name)) for name in sorted(names)),
+        ]
+        named = list(dict.fromkeys(group for group in known if group is not None))
         group = named[0] if named else self._fitting(scene, alert, traces)
         if group is None:
             group = _Group(scene)
@@ -122,7 +128,7 @@ class IncidentBook:
         before = group.shown
         group.names |= names
         self._by_name |= {(scene, name): group for name in names}
-        key = (alert.gateway, alert.event_id)
+        self._of_event[scene, key] = group
         self._events += key not in group.alerts
         group.alerts[key] = alert
         if traces is not None:
@@ -156,6 +162,7 @@ class IncidentBook:
         severity = max((severity for _, severity in told), key=severity_rank, default=Severity.LOW)
         group.shown = (Priority.GO if go else Priority.LOOK, severity)
         self._by_name |= {(group.scene, name): group for name in other.names}
+        self._of_event |= {(group.scene, event): group for event in other.alerts}
         del self._groups[id(other)]
 
     def _forget(self, kept: _Group) -> None:
@@ -168,6 +175,8 @@ class IncidentBook:
             del self._groups[id(oldest)]
             for name in oldest.names:
                 del self._by_name[oldest.scene, name]
+            for event in oldest.alerts:
+                del self._of_event[oldest.scene, event]
 
 
 def _apart_s(group: _Group, alert: Alert, traces: _Traces) -> float | None:

@@ -176,6 +176,17 @@ def test_sensors_of_one_gateway_are_one_incident_by_its_word() -> None:
     assert (second.worse, second.incident.priority) == (True, Priority.GO)
 
 
+def test_it_is_called_as_its_gateway_calls_it_whatever_its_events_are_called() -> None:
+    together = {"incident_id": f"{5:032x}"}
+    steps = take(at("gw-1", 5, **together), at("gw-1", 2, **together))
+    assert [step.incident.incident_id for step in steps] == [f"{5:032x}"] * 2
+
+
+def test_a_gateway_of_an_earlier_contract_names_no_incident() -> None:
+    (step,) = take(at("gw-1", 5, incident_id=None))
+    assert step.incident.incident_id == f"{5:032x}"
+
+
 def test_a_doubted_alert_joins_and_confirms_nobody() -> None:
     steps = take(at("gw-1", 1), at("gw-2", 2, 25.0, vetoes=(Veto(code="wind"),)))
     assert len(incidents(steps)) == 1
