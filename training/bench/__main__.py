@@ -27,7 +27,7 @@ from training.bench.figures import Bench, Settings, all_figures, settings_from
 from training.bench.places import PLACES, responses
 from training.bench.recipes import FULL, QUICK, SETS, Amounts, recipes
 from training.bench.report import page
-from training.bench.scoring import OURS, Scored, frames, progress, score
+from training.bench.scoring import OURS, Scored, fingerprint, frames, progress, score
 from training.bench.shelf import RESPONSES_FILE, Shelf, shelve
 from training.manifest import Clip, read_manifest
 from training.parts import TABLE, clips_of, load_parts
@@ -67,6 +67,7 @@ def results_of(args: argparse.Namespace, named: Sequence[Named], clips: Sequence
         "part": args.part,
         "amount": "quick" if args.quick else "full",
         "seed": args.seed,
+        "code": {one.name: fingerprint(one) for one in named},
         "models": _models(named),
         "settings": settings,
         **all_figures(bench, settings, clip_frames),

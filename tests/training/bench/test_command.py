@@ -11,6 +11,7 @@ from tests.training.synthetic import write_data
 from training.bench.__main__ import _arguments, main, results_of
 from training.bench.console import console
 from training.bench.detector import parse_name
+from training.bench.ours import load
 from training.bench.report import page
 from training.manifest import read_manifest
 
@@ -43,6 +44,7 @@ def test_from_clips_to_page(folder: Path) -> None:
     assert json.loads(json.dumps(results))["sets"]["rare"]["recordings"] == 16
     assert results["detectors"]["ours"]["alerts"]["hours"] == pytest.approx(1 / 6, abs=0.01)
     assert set(results["settings"]) == {"loud"}
+    assert results["models"] == {"ours": load("default").fingerprint}
     assert results["comparison"]["ours"].keys() == {"loud"}
     text = page(results)
     for heading in ("What was played", "Street soundscapes", "False alarms by kind of sound", "Voices"):
