@@ -60,6 +60,8 @@ from gateway.supervision.shown_file import ShownFile
 from gateway.supervision.shown_sensors import ShownSensors
 from gateway.telemetry.recorder import TelemetryRecorder
 from gateway.telemetry.setup import open_telemetry
+from gateway.usual_book import UsualBook
+from gateway.usual_file import UsualFile
 from gateway.version import release
 
 log = logging.getLogger(__name__)
@@ -110,6 +112,10 @@ class App:
         if self.model.problem is not None:
             log.error("%s; level-only mode", self.model.problem)
             faults.append(self._model_fault(self.model.problem))
+        usual_file = UsualFile(data_dir)
+        self._usual = UsualBook((one.id for one in self._loaded.values.sensor), self._clock, usual_file)
+        if usual_file.put_aside is not None:
+            faults.append(usual_file.put_aside.fault(self._now()))
         self._faults = tuple(faults)
         self._previous_hook, threading.excepthook = threading.excepthook, self._thread_died
         self._publisher = Publisher(
@@ -209,6 +215,7 @@ class App:
                 desk,
                 self._clock,
                 self._book,
+                self._usual,
             )
             station.incidents.recall(orphans)
             station.begin()
@@ -218,6 +225,7 @@ class App:
                 desk.tick(station, self._clock.monotonic_s())
             self._work(station, 0.0)
             station.stop()
+            self._usual.keep(at_once=True)
             desk.tick(station, self._clock.monotonic_s())
 
     def _work(self, station: Station, wait_s: float) -> None:

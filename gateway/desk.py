@@ -173,6 +173,7 @@ class Desk:
         if now_s >= self._level_due_s:
             self._level_due_s = now_s + LEVEL_EVERY_S
             station.follow_calibrations()
+            station.usual.follow(station.live().values())
             self._tell_levels(station)
             if now_s >= self._history_from_s + HISTORY_EVERY_S:
                 self._record_levels(now_s)

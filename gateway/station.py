@@ -39,6 +39,7 @@ from gateway.model_setup import ModelSetup
 from gateway.pipeline import SensorPipeline
 from gateway.sensors import Seated, SensorRegistry, Standing
 from gateway.station_words import DISABLED, DUPLICATE, LINK_FAULTS, REFUSED_NL, UNBOUND, port_words
+from gateway.usual_book import UsualBook
 from gateway.vetoes.tally import VetoTally
 
 log = logging.getLogger(__name__)
@@ -104,8 +105,9 @@ class Station:
         outlets: Outlets,
         clock: HostClock,
         book: CoverageBook | None = None,
+        usual: UsualBook | None = None,
     ) -> None:
-        """book: None counts coverage from now on and keeps no seconds."""
+        """book: None counts coverage from now on and keeps no seconds. usual: None learns for this run."""
         self._bound = bound
         self._model = model
         self._rules = rules
@@ -123,6 +125,7 @@ class Station:
         self.frames_heard = 0
         self.frames_unused = 0
         self.held_back = VetoTally()
+        self.usual = usual or UsualBook(bound, clock)
 
     def begin(self) -> None:
         """Show every bound place before its sensor has spoken: silence must be seen, not guessed."""
@@ -292,6 +295,7 @@ class Station:
             self._model.classifier,
             self._rules,
             full_scale_db=seated.hello.full_scale_db + calibration.offset_db,
+            usual=self.usual.of[bound.sensor_id],
         )
         return LiveSensor(context, pipeline)
 
