@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import sys
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -94,8 +94,9 @@ def _read_frames(kept: Path) -> list[NDArray[np.void]]:
         return np.split(rows, np.cumsum(arrays["counts"])[:-1])
 
 
+@cache
 def fingerprint(named: Named) -> str:
-    """A name for this detector's code and data: its module, its argument if that is a file or folder."""
+    """A name for this detector's code and data, as they are when first asked for in this run."""
     spec = importlib.util.find_spec(named.module)
     if spec is None or spec.origin is None:
         raise ImportError(f"no module {named.module}, which {named.name} asks for")
