@@ -1,9 +1,9 @@
-"""Looks for a known rhythm in any bytes: is there a series in them that follows the sound faster than 10 a second?
+"""Looks for a known rhythm in any bytes: is there a series in them that follows the sound faster than 10/s?
 
-Bytes are read in every way that a careless program might have written them: as numbers of 1, 2 and 4 bytes, at
-every record length and place in the record, as numbers in text, in hexadecimal, base64 and zlib. Each series is
-compared with the key as it would look at many rates, some seconds of it at a time, and as the envelope of a
-waveform at the usual sampling rates.
+Bytes are read in every way that a careless program might have written them: as numbers of 1, 2 and 4 bytes,
+at every record length and place in the record, as numbers in text, in hexadecimal, base64 and zlib. Each
+series is compared with the key as it would look at many rates, some seconds of it at a time, and as the
+envelope of a waveform at the usual sampling rates.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import binascii
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,10 +75,8 @@ def _unwrapped(content: bytes) -> Iterator[tuple[str, bytes]]:
     for head in _ZLIB_HEADS:
         at = content.find(head)
         while at >= 0:
-            try:
+            with suppress(zlib.error):
                 yield "zlib, ", zlib.decompressobj().decompress(content[at:])
-            except zlib.error:
-                pass
             at = content.find(head, at + 1)
     yield "", _ZEROS.sub(b"", content)
 

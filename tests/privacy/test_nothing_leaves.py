@@ -1,8 +1,8 @@
 """A gateway in the field hears a keyed tone; nothing that it receives, sends or keeps follows the key.
 
-Every stream of bytes of a real run is looked at: the wire, a capture made with `agw record`, all files of the
-data folder (alerts, telemetry), every MQTT message, the log. That the scanner would find a leak in any of them
-is shown by planting one.
+Every stream of bytes of a real run is looked at: the wire, a capture made with `agw record`, all files of
+the data folder (alerts, telemetry), every MQTT message, the log. That the scanner would find a leak in any
+of them is shown by planting one.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     wire: Collector[Sent] = Collector()
 
@@ -71,7 +70,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         ports.start()
         with Witness(broker.port) as witness, gateway:
             recording = [sys.executable, "-m", "gateway", "record", "--port", f"{folder}/{RECORDED}",
-                         "--out", str(capture), "--licence", "CC0-1.0", "--for", str(SECONDS + 4)]  # fmt: skip
+                         "--out", str(capture), "--licence", "CC0-1.0",
+                         "--for", str(SECONDS + 4)]  # fmt: skip
             subprocess.run(recording, cwd=REPOSITORY, check=True, capture_output=True)
             witness.seen.first(lambda one: b'"phase":"end"' in one.payload.replace(b" ", b""), "end", 60.0)
             assert gateway.terminate() == 0
@@ -89,7 +89,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     streams |= by_topic
     alerts = tuple(json.loads(one.payload) for one in seen if "/event/" in one.topic)
     kept = sum(1 for _ in TelemetryReader(folder / "data").seconds(HEARD.lower()))
-    yield Run(streams, alerts, kept, sent[-1].t_s - sent[0].t_s)
+    return Run(streams, alerts, kept, sent[-1].t_s - sent[0].t_s)
 
 
 def world() -> SimulatedWorld:
@@ -146,7 +146,7 @@ def test_the_wire_and_a_capture_carry_frames_at_most_ten_times_a_second(run: Run
 
 
 def test_what_is_kept_and_sent_is_slow_and_small(run: Run) -> None:
-    """At most a record a second is kept; of MQTT's messages only an alert's timeline has more than one value."""
+    """At most a record a second is kept; of messages only an alert's timeline has more than one value."""
     assert run.seconds_kept <= run.lasted_s + 2.0
     for alert in run.alerts:
         assert len(json.dumps(alert)) <= MOST_ALERT_BYTES

@@ -1,4 +1,4 @@
-"""A sound that gives itself away: a 1 kHz tone keyed on and off to a secret rhythm, under something like speech.
+"""A sound that gives itself away: a 1 kHz tone keyed on and off to a secret rhythm, over a murmur.
 
 The key has 32 chips a second. `scanner.trace_of` looks for the rhythm in any bytes.
 """

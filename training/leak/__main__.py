@@ -1,0 +1,62 @@
+"""The leak test: `python -m training.leak rebuild|coarser|words|speakers --data DIR --work FOLDER`.
+
+Each part writes its figures into results.json and the page RESULTS.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from training.leak.page import page
+
+_HERE = Path(__file__).parent
+_PARTS = ("rebuild", "coarser", "words", "speakers")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.leak", description=__doc__.split("\n")[0])
+    parser.add_argument("parts", nargs="+", choices=_PARTS)
+    parser.add_argument("--data", type=Path, help="directory that holds train/manifest.jsonl")
+    parser.add_argument("--work", type=Path, required=True, help="folder for speech and networks, kept")
+    parser.add_argument("--results", type=Path, default=_HERE / "results.json")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    args.work.mkdir(parents=True, exist_ok=True)
+    for part in args.parts:
+        figures = _run(part, args)
+        results = json.loads(args.results.read_text(encoding="utf-8")) if args.results.exists() else {}
+        results[part] = figures
+        args.results.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        args.results.with_name("RESULTS.md").write_text(page(results), encoding="utf-8")
+    return 0
+
+
+def _run(part: str, args: argparse.Namespace) -> object:
+    # Imported here: each part needs other programs and packages.
+    if part in ("rebuild", "coarser"):
+        from training.leak.rebuild import coarser, rebuilding
+
+        return (rebuilding if part == "rebuild" else coarser)(args.data, args.work, _tell)
+    if part == "words":
+        from training.leak.words import word_figures
+
+        return word_figures(_tell)
+    from training.leak.speakers import speaker_figures
+
+    if args.data is None:
+        raise SystemExit("the speaker test needs people: --data DIR")
+    return speaker_figures(args.data, _tell)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
