@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from gateway.contract.words import class_word, phase_word, severity_word
+from gateway.contract.words import (
+    class_word,
+    confirmed_by_word,
+    phase_word,
+    priority_word,
+    severity_word,
+)
 from gateway.decisions.decider import Decision
 from gateway.decisions.rules import ClassRule
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
+from gateway.incidents.types import Telling
 from gateway.model_setup import DEFAULT, ModelSetup, choose_model
 from gateway.pipeline import Analysis
 from gateway.replay import ReplaySetup, replay_file
+from gateway.replay_together import Together, replay_together
 from gateway.settings.decision import DecisionSettings
 from gateway.settings.load import load_settings
 from gateway.settings.rules_in_force import rules_in_force
@@ -30,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", type=Path, metavar="FILE", help="captures (.agwcap) or sound files"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="the files are sensors near each other that began at one instant: show their incidents",
+    )
     parser.add_argument("--settings", type=Path, help="settings file with decision rules and model")
     parser.add_argument(
         "--model",
@@ -51,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     setup = ReplaySetup(model.classifier, rules, args.full_scale_db, args.ambient_db)
     writer = _Writer(sys.stdout, args, model, several=len(args.files) > 1)
     progress = _Progress(len(args.files), sys.stderr)
+    if args.together:
+        return _run_together(args.files, setup, writer, progress)
     bad_files = 0
     for path in args.files:
         try:
@@ -62,6 +77,22 @@ def run(args: argparse.Namespace) -> int:
             bad_files += 1
             writer.bad_file(problem, path)
         progress.done(path)
+    progress.finish()
+    return ExitCode.FOUND if bad_files else ExitCode.OK
+
+
+def _run_together(files: list[Path], setup: ReplaySetup, writer: _Writer, progress: _Progress) -> int:
+    bad_files: list[Path] = []
+
+    def on_bad_file(path: Path, problem: GatewayError) -> None:
+        bad_files.append(path)
+        writer.bad_file(problem, path)
+
+    for one in replay_together(files, setup, on_bad_file):
+        writer.write(one.step, one.path)
+        for telling in one.tellings:
+            writer.incident(telling, one)
+        progress.heard(one.step)
     progress.finish()
     return ExitCode.FOUND if bad_files else ExitCode.OK
 
@@ -108,6 +139,20 @@ class _Writer:
             self._heard_s = step.t_s
             self._highest = max(self._highest, *self._positives(step))
 
+    def incident(self, telling: Telling, one: Together) -> None:
+        """What an event says of its incident, on a line after that of the decision that made it so."""
+        standing, lang = telling.standing, self.args.lang
+        if self.args.json:
+            told = incident_fields(telling, one)
+            self._line(told, Path(standing.sensors[0].sensor_id))
+        elif len(standing.sensors) > 1 and telling.anew:
+            by = ", ".join(confirmed_by_word(code, lang) for code in standing.confirmed_by)
+            names = ", ".join(_plain(Path(sensor.sensor_id)) for sensor in standing.sensors)
+            word = priority_word(standing.priority, lang).upper()
+            self.out.write(
+                f"  incident #{standing.incident_id[:4]} {word}{f' ({by})' if by else ''}: {names}\n"
+            )
+
     def end_of_file(self, path: Path) -> None:
         """A file without an alert says so, so that silence is not taken for a failure."""
         if not self.args.json and not self._alerts:
@@ -150,6 +195,29 @@ class _Writer:
             f"{class_word(decision.event_class, lang):<14} {severity_word(decision.severity, lang):<8}"
             f" onset {decision.onset_s:.3f} s{score}  LAFmax {decision.lafmax_db:.1f} dB{above}"
         )
+
+
+def incident_fields(telling: Telling, one: Together) -> dict[str, Any]:
+    """The fields of one JSON line of what an event says of its incident."""
+    standing = telling.standing
+    return {
+        "type": "incident",
+        "t": round(one.step.t_s, 4),
+        "event_id": telling.event_id,
+        "incident_id": standing.incident_id,
+        "priority": standing.priority.value,
+        "confirmed_by": list(standing.confirmed_by),
+        "sensors": [
+            {
+                "file": sensor.sensor_id,
+                "lafmax_db": round(sensor.lafmax_db, 2),
+                "arrival": sensor.arrival,
+                "after_first_ms": sensor.after_first_ms,
+                "loudest": sensor.loudest,
+            }
+            for sensor in standing.sensors
+        ],
+    }
 
 
 def _plain(path: Path) -> str:

@@ -301,3 +301,36 @@ def test_hundreds_of_files_in_one_process_leave_nothing_behind(tmp_path: Path) -
     lines = parsed(out.read_text())
     assert sum(line["type"] == "error" for line in lines) == 3 * (100 + 25)
     assert sum(line["type"] == "scores" for line in lines) > 6 * (100 + 25)
+
+
+def test_files_together_are_sensors_of_one_incident(
+    tmp_path: Path, capsys: Capsys, loud: tuple[str, ...]
+) -> None:
+    files = [bang_file(tmp_path / f"{name}.wav") for name in ("one", "two", "three", "four")]
+    code = main(["replay", "--json", "--together", *loud, *map(str, files)])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert code == ExitCode.OK
+    told = [line for line in lines if line["type"] == "incident"]
+    assert len({line["incident_id"] for line in told}) == 1
+    assert told[0]["priority"] == "look"
+    assert told[-1]["priority"] == "go"
+    complete = max(told, key=lambda line: len(line["sensors"]))
+    assert {sensor["file"] for sensor in complete["sensors"]} == {str(path) for path in files}
+    starts = [line for line in lines if line["type"] == "alert" and line["phase"] == "start"]
+    upgraded = next(
+        line for line in told if line["event_id"] == told[0]["event_id"] and line["priority"] == "go"
+    )
+    assert upgraded["t"] - starts[1]["t_decided"] <= 1.0
+
+
+def test_files_together_in_words(tmp_path: Path, capsys: Capsys, loud: tuple[str, ...]) -> None:
+    files = [str(bang_file(tmp_path / f"{name}.wav")) for name in ("one", "two")]
+    assert (
+        main(["replay", "--together", "--lang", "nl", *loud, *files, str(tmp_path / "none.wav")])
+        == ExitCode.FOUND
+    )
+    shown = capsys.readouterr()
+    assert "GAAN (een tweede sensor): " in shown.out
+    assert "none.wav" in shown.err
+    assert main(["replay", "--lang", "nl", *loud, *files]) == ExitCode.OK
+    assert "incident" not in capsys.readouterr().out, "by itself each file is alone"
