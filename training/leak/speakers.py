@@ -91,8 +91,8 @@ def _rate(vectors: Numbers, people: NDArray[np.str_], sets: NDArray[np.str_]) ->
         for first, second in combinations(np.flatnonzero(asked), 2):
             if sets[first] == sets[second]:
                 alike = float(turned[first] @ turned[second])
-                same = bool(people[first] == people[second])
-                pairs.append((alike, same, str(people[first]), str(people[second])))
+                one = bool(people[first] == people[second])
+                pairs.append((alike, one, str(people[first]), str(people[second])))
     scores = np.array([pair[0] for pair in pairs])
     same = np.array([pair[1] for pair in pairs])
     owners = np.array([[names.index(pair[2]), names.index(pair[3])] for pair in pairs])
@@ -120,4 +120,4 @@ def _turned(vectors: Numbers, people: NDArray[np.str_], asked: NDArray[np.bool_]
 
 def _about_mean(rows: Sequence[Numbers] | Numbers) -> Numbers:
     found = np.asarray(rows)
-    return found - found.mean(axis=0)
+    return np.asarray(found - found.mean(axis=0))
