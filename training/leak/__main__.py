@@ -1,6 +1,7 @@
-"""The leak test: `python -m training.leak rebuild|coarser|words|speakers --data DIR --work FOLDER`.
+"""The leak test: `python -m training.leak rebuild|coarser|words|phrases|speakers --data DIR --work FOLDER`.
 
-Each part writes its figures into results.json and the page RESULTS.md beside this file.
+Each part writes its figures into results.json and the page RESULTS.md beside this file. `page` writes the
+page alone: of results.json, and of what parts that ran beside each other wrote elsewhere (--also).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from training.leak.page import page
 
 _HERE = Path(__file__).parent
-_PARTS = ("rebuild", "coarser", "words", "speakers")
+_PARTS = ("rebuild", "coarser", "words", "phrases", "speakers", "page")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,13 +26,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="directory that holds train/manifest.jsonl")
     parser.add_argument("--work", type=Path, required=True, help="folder for speech and networks, kept")
     parser.add_argument("--results", type=Path, default=_HERE / "results.json")
+    parser.add_argument("--also", type=Path, nargs="*", default=(), help="results of other runs to take in")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     args.work.mkdir(parents=True, exist_ok=True)
     for part in args.parts:
-        figures = _run(part, args)
-        results = json.loads(args.results.read_text(encoding="utf-8")) if args.results.exists() else {}
-        results[part] = figures
+        own = {} if part == "page" else {part: _run(part, args)}
+        results: dict[str, object] = {}
+        for file in (args.results, *args.also):
+            results |= json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        results |= own
         args.results.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         args.results.with_name("RESULTS.md").write_text(page(results), encoding="utf-8")
     return 0
@@ -47,6 +51,10 @@ def _run(part: str, args: argparse.Namespace) -> object:
         from training.leak.words import word_figures
 
         return word_figures(_tell)
+    if part == "phrases":
+        from training.leak.phrases import phrase_figures
+
+        return phrase_figures(_tell)
     from training.leak.speakers import speaker_figures
 
     if args.data is None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-GOAL_ERROR = 0.95
-CONTROL_AT_MOST = 0.40
-GOAL_EQUAL_ERROR = 0.40
+from training.leak.verdict import leaving, verdict
+from training.leak.wording import (
+    CONTROL_AT_MOST,
+    GOAL_EQUAL_ERROR,
+    GOAL_ERROR,
+    KNOWLEDGE,
+    chance,
+    number,
+    share,
+    table,
+)
 
 _HEARD = {
     "clean": "the speech itself",
@@ -17,11 +25,6 @@ _HEARD = {
     "wire_shuffled_in_time": "our stream, hops in any order",
     "wire_of_another_sentence": "our stream, of another sentence",
 }
-_KNOWLEDGE = {
-    "sentences": "the very sentences",
-    "words": "their words, any order",
-    "english": "English as shipped",
-}
 _STREAMS = {
     "mel_10ms": "10 ms log mel (control)",
     "wire": "**our stream** (wire, capture)",
@@ -29,19 +32,30 @@ _STREAMS = {
     "telemetry": "telemetry on disk",
     "wire_shuffled_in_time": "our stream, hops in any order",
     "wire_wrong_labels": "our stream, attacker taught wrong labels (chance)",
+    "mel_50ms": "50 ms log mel (control)",
+    "wire_octaves": "our stream, bands in octaves",
+    "wire_bands_4_a_second": "our stream, bands 4 a second",
+    "wire_bands_2_a_second": "our stream, bands 2 a second",
     "wire_wrong_names": "our stream, wrong names (chance)",
 }
 
 
 def page(results: Mapping[str, Any]) -> str:
     """The whole page; a part that was not run says so."""
-    parts = {"rebuild": _rebuilt, "coarser": _coarser, "words": _words, "speakers": _speakers}
+    parts = {
+        "rebuild": _rebuilt,
+        "coarser": _coarser,
+        "phrases": _phrases,
+        "words": _words,
+        "speakers": _speakers,
+    }
     lines = [
         "# How much speech is in the stream: results",
         "",
         "Written by `python -m training.leak`; do not edit. What is measured and how: [README](README.md).",
         "Brackets: 95 % intervals.",
     ]
+    lines += ["", *verdict(results), "", *leaving(results)]
     for name, write in parts.items():
         lines += ["", *(write(results[name]) if name in results else [f"Part `{name}` has not been run."])]
     return "\n".join([*lines, ""])
@@ -52,34 +66,35 @@ def _rebuilt(found: Mapping[str, Any]) -> Iterable[str]:
     yield "## Speech made of the stream again, and a recogniser's word error rate"
     yield ""
     yield (
-        f"{found['sentences']} sentences ({found['words']} words) by three voices that the attacker has not "
+        f"{found['sentences']} sentences ({found['words']} words) by three voices that the attacker has "
+        "not "
         f"heard; he learnt from {found['attacker_minutes']} minutes of other voices. Columns: what the "
         "recogniser knows."
     )
-    yield from _table(
-        ("heard", *_KNOWLEDGE.values(), "STOI"),
+    yield from table(
+        ("heard", *KNOWLEDGE.values(), "STOI"),
         [
-            (_HEARD[name], *(_share(row[known]) for known in _KNOWLEDGE), _number(row["stoi"]))
+            (_HEARD[name], *(share(row[known]) for known in KNOWLEDGE), number(row["stoi"]))
             for name, row in rows.items()
         ],
     )
     yield ""
-    for known, name in _KNOWLEDGE.items():
+    for known, name in KNOWLEDGE.items():
         value = rows["wire"][known]["value"]
         verdict = "met" if value >= GOAL_ERROR else "**missed**"
         tests = compared[known]
         yield (
             f"- Knowing {name}: goal of {GOAL_ERROR:.0%} {verdict} ({value:.1%}); "
             f"{tests['sentences_quite_right']} of {found['sentences']} sentences quite right; "
-            f"against hops in any order p = {_chance(tests['against_shuffled_p'])}, "
-            f"against another sentence p = {_chance(tests['against_another_sentence_p'])}."
+            f"against hops in any order p = {chance(tests['against_shuffled_p'])}, "
+            f"against another sentence p = {chance(tests['against_another_sentence_p'])}."
         )
     worst = max(rows[name]["sentences"]["value"] for name in ("control", "control_network"))
     works = "works" if worst <= CONTROL_AT_MOST else "DOES NOT WORK"
     yield f"- Control: at most {worst:.1%} wrong (asked for: {CONTROL_AT_MOST:.0%}): the attack {works}."
     yield ""
     yield "Examples from our stream:"
-    yield from _table(
+    yield from table(
         ("said", "heard, knowing the sentences", "heard, knowing English"),
         [tuple(text or "(nothing)" for text in example) for example in found["examples"]],
     )
@@ -89,11 +104,32 @@ def _coarser(found: Mapping[str, Any]) -> Iterable[str]:
     yield "## The same attack on thinner streams, and on the control at lower rates"
     yield ""
     yield "The recogniser knows the very sentences; chance: it hears another sentence's sound."
-    yield from _table(
+    yield from table(
         ("stream", "word error rate", "chance", "STOI"),
         [
-            (name.replace("_", " "), _share(row["sentences"]), _share(row["chance"]), _number(row["stoi"]))
+            (name.replace("_", " "), share(row["sentences"]), share(row["chance"]), number(row["stoi"]))
             for name, row in found.items()
+        ],
+    )
+
+
+def _phrases(found: Mapping[str, Any]) -> Iterable[str]:
+    yield f"## Which of {found['sentences']} known sentences, from the stream itself"
+    yield ""
+    yield (
+        f"The attacker speaks each sentence in {found['voices']} voices of his own and takes the nearest "
+        "stream "
+        "(dynamic time warping). One trial a sentence, in three voices not his; chance "
+        f"{found['chance']:.1%}; our "
+        f"stream against hops in any order p = {chance(found['wire_against_shuffled_p'])}. Scores in "
+        "timeline and "
+        f"telemetry: model `{found['model']}`."
+    )
+    yield from table(
+        ("stream", "sentences told right", "word error rate of what was told"),
+        [
+            (_STREAMS[name], share(row["right"]), share(row["word_errors"]))
+            for name, row in found["streams"].items()
         ],
     )
 
@@ -103,11 +139,11 @@ def _words(found: Mapping[str, Any]) -> Iterable[str]:
     yield ""
     yield (
         f"{found['trials']} trials in three voices not heard before; chance {found['chance']:.0%}; "
-        f"our stream against wrong labels p = {_chance(found['wire_against_wrong_labels_p'])}. "
+        f"our stream against wrong labels p = {chance(found['wire_against_wrong_labels_p'])}. "
         f"Scores in timeline and telemetry: model `{found['model']}`."
     )
-    yield from _table(
-        ("stream", "told right"), [(_STREAMS[name], _share(row)) for name, row in found["right"].items()]
+    yield from table(
+        ("stream", "told right"), [(_STREAMS[name], share(row)) for name, row in found["right"].items()]
     )
 
 
@@ -121,27 +157,10 @@ def _speakers(found: Mapping[str, Any]) -> Iterable[str]:
         "chance; the goal for what is kept is "
         f"at least {GOAL_EQUAL_ERROR:.0%}. Scores: model `{found['model']}`."
     )
-    yield from _table(
+    yield from table(
         ("stream", "equal error rate", "goal"),
         [
-            (_STREAMS[name], _share(row), "met" if row["value"] >= GOAL_EQUAL_ERROR else "missed")
+            (_STREAMS[name], share(row), "met" if row["value"] >= GOAL_EQUAL_ERROR else "missed")
             for name, row in found["equal_error_rate"].items()
         ],
     )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = ["", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def _share(figure: Mapping[str, float]) -> str:
-    return f"{figure['value']:.1%} ({figure['low']:.1%} to {figure['high']:.1%})"
-
-
-def _number(figure: Mapping[str, float]) -> str:
-    return f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
-
-
-def _chance(p: float) -> str:
-    return "under 0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.1 else f"{p:.2f}"

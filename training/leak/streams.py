@@ -70,7 +70,7 @@ def coarser_kinds() -> tuple[StreamKind, ...]:
 def rows_of(kind: StreamKind, samples: Samples) -> Rows:
     """The stream of one sound at 16 kHz, shape (rows, kind.width)."""
     if kind.name.startswith("wire"):
-        return _thinned(kind, wire_rows(frames_of(samples, RATE_HZ)))
+        return thinned(kind, wire_rows(frames_of(samples, RATE_HZ)))
     log_power = log_mel(samples)
     frames = round(kind.period_s * RATE_HZ / FRAME_SAMPLES)
     whole = len(log_power) // frames * frames
@@ -99,7 +99,7 @@ def wire_rows(frames: np.ndarray) -> Rows:
     return np.clip(np.concatenate(columns, axis=1), -4.0, 4.0).astype(np.float32)
 
 
-def _thinned(kind: StreamKind, rows: Rows) -> Rows:
+def thinned(kind: StreamKind, rows: Rows) -> Rows:
     """Rows with what `kind` leaves of them; the number of columns stays."""
     bands = rows[:, : layout.BAND_COUNT] * _DB_UNIT
     power = 10.0 ** (bands.astype(np.float64) / 10.0)

@@ -49,9 +49,8 @@ def word_figures(tell: Callable[[str], None]) -> dict[str, Any]:
         spoken_words(TEST_VOICES, _TEST_COPIES, 4),
     )
     derived = Derived()
-    sets: dict[str, tuple[StreamKind, list[Rows], list[Rows]]] = {
-        MEL.name: (MEL, *([rows_of(MEL, word.samples) for word in part] for part in (learnt, asked)))
-    }
+    fine, fine_asked = ([rows_of(MEL, word.samples) for word in part] for part in (learnt, asked))
+    sets: dict[str, tuple[StreamKind, list[Rows], list[Rows]]] = {MEL.name: (MEL, fine, fine_asked)}
     known, unknown = ([derived.of(word.samples) for word in part] for part in (learnt, asked))
     for kind in derived.kinds:
         sets[kind.name] = (kind, [row[kind.name] for row in known], [row[kind.name] for row in unknown])

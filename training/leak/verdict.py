@@ -1,0 +1,121 @@
+"""What the figures of the leak test come to: is the goal met, and by which way out how much is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from training.leak.wording import GOAL_EQUAL_ERROR, GOAL_ERROR, KNOWLEDGE, chance, share, table
+
+_LEAVING = {
+    "wire": "wire, and captures made by hand (`agw record`)",
+    "timeline": "timeline of an alert: MQTT, outbox on disk",
+    "telemetry": "telemetry on disk; `level` messages have less",
+}
+
+
+def verdict(results: Mapping[str, Any]) -> Iterable[str]:
+    yield "## In short"
+    yield ""
+    if "rebuild" in results:
+        yield from _rebuilt(results["rebuild"])
+    if "phrases" in results:
+        yield _phrases(results["phrases"])
+    if "words" in results:
+        yield _words(results["words"])
+    if "speakers" in results:
+        yield _speakers(results["speakers"])
+    if "coarser" in results:
+        yield _coarser(results["coarser"], results["rebuild"])
+
+
+def leaving(results: Mapping[str, Any]) -> Iterable[str]:
+    """Each way out of the gateway's memory with its figures."""
+    yield "## What leaves RAM"
+    yield ""
+    yield (
+        "All of it is made of the wire's frames. Alerts otherwise, health, heartbeats and the log carry "
+        "single levels "
+        "and scores, states and counts; no attack was made on them. That nothing else leaves is tested "
+        "on every "
+        "byte of a real run (`tests/privacy`)."
+    )
+    rows = []
+    for name, text in _LEAVING.items():
+        word = results.get("words", {}).get("right", {}).get(name)
+        phrase = results.get("phrases", {}).get("streams", {}).get(name)
+        person = results.get("speakers", {}).get("equal_error_rate", {}).get(name)
+        found = (word, phrase and phrase["right"], person)
+        rows.append((text, *(share(figure) if figure else "not measured" for figure in found)))
+    rows.append(("chance", "5.0%", "0.8%", "50.0%"))
+    yield from table(
+        ("what", "which of 20 words", "which of 120 known sentences", "same person: equal error rate"), rows
+    )
+
+
+def _rebuilt(found: Mapping[str, Any]) -> Iterable[str]:
+    rows, compared = found["rows"], found["wire_compared"]
+    missed = [name for known, name in KNOWLEDGE.items() if rows["wire"][known]["value"] < GOAL_ERROR]
+    whole = "met" if not missed else f"**missed** where the recogniser knows {', or '.join(missed)}"
+    yield (
+        f"- **Goal: word error rate of at least {GOAL_ERROR:.0%} on speech made of our stream again: "
+        f"{whole}.** "
+        f"Points below the same stream with its hops in any order:"
+    )
+    for known, name in KNOWLEDGE.items():
+        wire, shuffled = rows["wire"][known], rows["wire_shuffled_in_time"][known]
+        yield (
+            f"  - knowing {name}: {share(wire)}, {100 * (shuffled['value'] - wire['value']):.1f} points "
+            "below "
+            f"{shuffled['value']:.1%}, p = {chance(compared[known]['against_shuffled_p'])}; the control is "
+            f"{rows['control_network'][known]['value']:.1%} wrong, the speech itself "
+            f"{rows['clean'][known]['value']:.1%}."
+        )
+
+
+def _phrases(found: Mapping[str, Any]) -> str:
+    wire, shuffled = found["streams"]["wire"], found["streams"]["wire_shuffled_in_time"]
+    return (
+        f"- **Waiting for known sentences, without making sound**: {share(wire['right'])} of "
+        f"{found['sentences']} told "
+        f"right from the wire; hops in any order {shuffled['right']['value']:.1%}, chance "
+        f"{found['chance']:.1%}, "
+        f"p = {chance(found['wire_against_shuffled_p'])}. As a word error rate: "
+        f"{share(wire['word_errors'])}."
+    )
+
+
+def _words(found: Mapping[str, Any]) -> str:
+    right = found["right"]
+    return (
+        f"- **Single words**, one of {found['words']}: {share(right['wire'])} right from the wire, "
+        f"{right['timeline']['value']:.1%} from a timeline, {right['telemetry']['value']:.1%} from "
+        "telemetry, "
+        f"{right['mel_10ms']['value']:.1%} from the control; chance {found['chance']:.0%}."
+    )
+
+
+def _speakers(found: Mapping[str, Any]) -> str:
+    rates = found["equal_error_rate"]
+    kept = ", ".join(
+        f"{name} {rates[name]['value']:.1%} "
+        f"({'met' if rates[name]['value'] >= GOAL_EQUAL_ERROR else 'missed'})"
+        for name in ("timeline", "telemetry")
+    )
+    return (
+        f"- **Same person?** Equal error rate {share(rates['wire'])} from the wire, "
+        f"{rates['mel_10ms']['value']:.1%} from the control, chance 50 %. Goal for what is kept or sent "
+        "on, at least "
+        f"{GOAL_EQUAL_ERROR:.0%}: {kept}."
+    )
+
+
+def _coarser(found: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> str:
+    names = [name for name in found if name.startswith("wire")]
+    best = max(names, key=lambda name: float(found[name]["sentences"]["value"]))
+    now, then = rebuilt["rows"]["wire"]["sentences"], found[best]["sentences"]
+    return (
+        f"- **Thinner streams**: of {len(names)} tried, {best.replace('_', ' ')} helps most: knowing the "
+        "very "
+        f"sentences {then['value']:.1%} wrong instead of {now['value']:.1%}."
+    )
