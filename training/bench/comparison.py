@@ -13,7 +13,7 @@ from training.bench.curves import Curve
 
 Curves = Mapping[str, Curve]
 
-MISS_LEVELS = (0.3, 0.5, 0.7)
+MISS_LEVELS = (0.1, 0.25, 0.5, 0.7, 0.9)
 LEAST_COUNT = 3.0
 """Where nothing was raised, three false alarms in the same time are still possible (95 %)."""
 

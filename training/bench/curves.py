@@ -47,13 +47,17 @@ class Curve:
         return np.asarray(1.0 - count @ self.found / count.sum())
 
     def false_per_hour(self, weights: Floats | None = None) -> Floats:
-        """False alarms an hour at each threshold, (k,)."""
+        """False alarms an hour at each threshold, (k,).
+
+        Never fewer at a lower threshold, where runs grow together and would count less.
+        """
         count = np.ones(len(self.hours)) if weights is None else weights
-        return np.asarray(count @ self.false_alarms / max(float(count @ self.hours), 1e-9))
+        rate = count @ self.false_alarms / max(float(count @ self.hours), 1e-9)
+        return np.asarray(np.maximum.accumulate(rate))
 
     def at_rate(self, per_hour: float, weights: Floats | None = None) -> int | None:
         """The lowest threshold that keeps a rate of false alarms; None when no threshold of the grid does."""
-        kept = np.flatnonzero(np.maximum.accumulate(self.false_per_hour(weights)) <= per_hour + 1e-9)
+        kept = np.flatnonzero(self.false_per_hour(weights) <= per_hour + 1e-9)
         return int(kept[-1]) if len(kept) else None
 
     def misses_at(self, per_hour: float, weights: Floats | None = None) -> float:

@@ -17,7 +17,13 @@ from training.bench.curves import Curve
 from training.bench.rare_figures import answers_of, rare_figures, tuned
 from training.bench.scoring import Scored
 from training.bench.shelf import Shelf
-from training.bench.street_figures import alert_figures, curves_of, street_figures
+from training.bench.street_figures import (
+    alert_figures,
+    at_no_false_alarm,
+    curves_of,
+    decided,
+    street_figures,
+)
 from training.bench.voice_figures import voice_figures
 
 Settings = dict[str, dict[str, dict[str, float]]]
@@ -80,16 +86,21 @@ def _one(
     if sets["street"].alerts is not None:
         figures["alerts"] = alert_figures(shelves["street"].recordings, sets["street"].alerts)
     if "streams" in sets:
-        figures["negatives"] = _negatives(bench, name, settings)
+        of_streams = curves_of(shelves["streams"].recordings, sets["streams"])
+        figures["lowest_rate"] = at_no_false_alarm(curves, of_streams)
+        figures["negatives"] = _negatives(bench, name, settings, of_streams)
     return figures
 
 
-def _negatives(bench: Bench, name: str, settings: Settings) -> dict[str, Any]:
+def _negatives(bench: Bench, name: str, settings: Settings, curves: dict[str, Curve]) -> dict[str, Any]:
     recordings = bench.shelves["streams"].recordings
-    alarms = answers_of(bench.scored[name]["streams"], settings.get(name))
+    scored = bench.scored[name]["streams"]
+    alarms = answers_of(scored, settings.get(name))
     kinds = negatives.kinds_of(recordings, alarms)
+    loose = negatives.loose_alarms(decided(scored), curves, scored.hop_s)
     return {
         "table": negatives.negative_table(kinds),
+        "loose_table": negatives.negative_table(negatives.kinds_of(recordings, loose)),
         "all": negatives.all_row(kinds),
         "background": negatives.background_row(kinds),
         "worst_sources": negatives.causes(recordings, alarms),

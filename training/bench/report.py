@@ -64,9 +64,7 @@ def _clips(detectors: Mapping[str, Any]) -> Lines:
             strict, loose = (share_text(one) for one in row["found"])
             rows.append((name, label, f"{row['auc']:.3f}", strict, loose))
             if len(behind) < len(CLASSES):
-                behind.append(
-                    f"{label} {row['clips']} clips, {row['sources']} sources, {row['minutes']} min"
-                )
+                behind.append(f"{label} {row['clips']} clips, {row['sources']} sources, {row['minutes']} min")
                 hours = row["negative_hours"]
             if "alerts" in own:
                 datasets += [

@@ -7,7 +7,7 @@ from typing import Any
 
 from training.bench.detector import CLASSES
 from training.bench.markdown import Lines, share_text, table
-from training.bench.negative_figures import LEAST_MINUTES, LEAST_SOURCES, TIMES_MEAN
+from training.bench.negative_figures import LEAST_MINUTES, LEAST_SOURCES, LOOSE_PER_HOUR, TIMES_MEAN
 
 _NOT_RUN = ["", "Not run.", ""]
 _VIEWS = (("by_class", "class"), ("by_snr_db", "SNR, dB"), ("by_place", "place"), ("by_distance_m", "m"))
@@ -37,10 +37,33 @@ def street_lines(detectors: Mapping[str, Any]) -> Lines:
         "Events found at six false alarms an hour in all, 1.5 of each class:",
         *table(("detector", "all", "SNR 10 dB and up", "below 10 dB"), six),
     ]
+    lines += _lowest(detectors)
     for name, own in detectors.items():
         if "alerts" in own:
             lines += _alerts(name, own["alerts"])
     return lines
+
+
+def _lowest(detectors: Mapping[str, Any]) -> Lines:
+    """Found at thresholds that no negative clip reaches."""
+    have = {name: own["lowest_rate"] for name, own in detectors.items() if "lowest_rate" in own}
+    if not have:
+        return []
+    rows = []
+    for name, lowest in have.items():
+        rows.append((name, "all", *(share_text(row["share"]) for row in lowest["found"]["by_snr_db"])))
+        for label in CLASSES:
+            cells = [row for row in lowest["found"]["by_class_and_snr_db"] if row["of"][0] == label]
+            rows.append((name, label, *(share_text(row["share"]) for row in cells)))
+    first = next(iter(have.values()))
+    snrs = [f"{row['of']:.0f} dB" for row in first["found"]["by_snr_db"]]
+    return [
+        "Events found at the lowest rate that the negatives can show: thresholds that no clip of "
+        f"{first['hours']} "
+        f"h of them reaches, so at most {first['at_most_per_hour']} false alarms an hour of such sound (95 "
+        "%):",
+        *table(("detector", "class", *snrs), rows),
+    ]
 
 
 def _alerts(name: str, alerts: Mapping[str, Any]) -> Lines:
@@ -98,7 +121,14 @@ def negative_lines(detectors: Mapping[str, Any]) -> Lines:
             day = f"{row['per_sensor_day']} (at most {row['upper_per_sensor_day']})"
             sums.append((name, kind, row["minutes"], row["sources"], row["alarms"], rate, day))
         if "alerts" in own:
-            lines += [f"### `{name}`", *_negative_table(own["negatives"]["table"])]
+            lines += [
+                f"### `{name}`, alerts at default settings",
+                *_negative_table(own["negatives"]["table"]),
+                f"### `{name}`, thresholds of {LOOSE_PER_HOUR:.0f} false alarms an hour of each class",
+                "",
+                "So that there are enough alarms to tell kinds apart.",
+                *_negative_table(own["negatives"]["loose_table"]),
+            ]
     if not sums:
         return _NOT_RUN
     head = ("detector", "sound", "minutes", "sources", "alarms", "per hour", "per sensor-day of it")

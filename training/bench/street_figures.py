@@ -6,11 +6,12 @@ LATE_S after it); it is wrongly named when it touches only events of another cla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.decisions.rules import DEFAULT_RULES
 from training.bench.alarms import Alarm, k_of_n
@@ -27,18 +28,43 @@ MISS_LEVELS = (0.1, 0.25, 0.5)
 _EARLY_S = 0.5
 
 
+def decided(scored: Scored) -> list[NDArray[np.float32]]:
+    """Scores as they count for alarms: ours after the default rule's k of n, a rival's as they are."""
+    if scored.alerts is None:
+        return list(scored.scores)
+    rules = [DEFAULT_RULES[label] for label in CLASSES]
+    needed = [max(1, int(np.ceil(rule.required_s / scored.hop_s - 1e-9))) for rule in rules]
+    of = [max(least, round(rule.window_s / scored.hop_s)) for least, rule in zip(needed, rules, strict=True)]
+    return [
+        np.stack([k_of_n(own[:, n], needed[n], of[n]) for n in range(len(CLASSES))], axis=1)
+        for own in scored.scores
+    ]
+
+
 def curves_of(recordings: Sequence[Recording], scored: Scored) -> dict[str, Curve]:
-    """A curve of each class; for our own scores of what the default rule's k of n makes of them."""
-    curves = {}
-    for label in CLASSES:
-        own = columns(scored.scores, label)
-        if scored.alerts is not None:
-            rule = DEFAULT_RULES[label]
-            needed = max(1, int(np.ceil(rule.required_s / scored.hop_s - 1e-9)))
-            of = max(needed, round(rule.window_s / scored.hop_s))
-            own = [k_of_n(scores, needed, of) for scores in own]
-        curves[label] = curve_of(label, recordings, own, scored.hop_s)
-    return curves
+    """A curve of each class, of scores as they count for alarms."""
+    scores = decided(scored)
+    return {label: curve_of(label, recordings, columns(scores, label), scored.hop_s) for label in CLASSES}
+
+
+def at_no_false_alarm(street: Mapping[str, Curve], streams: Mapping[str, Curve]) -> dict[str, Any]:
+    """What is found in the street at thresholds that no negative clip reaches: the lowest rate shown.
+
+    No alarm in so many independent hours shows a rate of at most three in them, all classes together.
+    """
+    found: list[tuple[Sound, bool]] = []
+    for label, curve in street.items():
+        place = streams[label].at_rate(0.0)
+        limit = np.inf if place is None else streams[label].thresholds[place]
+        reached = np.flatnonzero(curve.thresholds >= limit)
+        hits = curve.found[:, reached[-1]] if len(reached) else np.zeros(len(curve.events), dtype=bool)
+        found += list(zip(curve.events, hits.tolist(), strict=True))
+    hours = max(float(curve.hours.sum()) for curve in streams.values())
+    return {
+        "hours": round(hours, 2),
+        "at_most_per_hour": round(3.0 / max(hours, 1e-9), 2),
+        "found": found_tables(found),
+    }
 
 
 def street_figures(recordings: Sequence[Recording], curves: dict[str, Curve]) -> dict[str, Any]:

@@ -43,6 +43,12 @@ def test_a_false_alarm_is_laid_to_the_sound_that_raised_it() -> None:
     assert blamed == {"dog"}
 
 
+def test_a_lower_threshold_never_raises_fewer() -> None:
+    rate = a_curve().false_per_hour()
+    assert (np.diff(rate) >= 0.0).all()
+    assert rate[-1] > 0.0
+
+
 def test_a_class_is_not_found_by_what_comes_long_after() -> None:
     recording = Recording("a", 60.0, (an_event(10.0, "one"),), beds=("street",))
     late = np.zeros(120, dtype=np.float32)
