@@ -35,6 +35,7 @@ from gateway.contract.words import (
     sensor_state_word,
     severity_word,
     status_word,
+    veto_word,
 )
 
 PLACE_WIDTH = 26
@@ -181,6 +182,9 @@ def _remarks(change: AlertChange | Arrival, language: str) -> list[str]:
         remarks.append(end_reason_word(alert.end_reason, language))
     elif alert.place.cameras:
         remarks.append(f"{text('camera', language)} {printable(alert.place.cameras[0].camera_id)}")
+    if alert.vetoes:
+        doubts = " / ".join(veto_word(veto.code, language) for veto in alert.vetoes)
+        remarks.append(text("perhaps", language, what=printable(doubts)))
     if alert.historical:
         remarks.append(text("historical", language, age=_alert_age(alert, language)))
     elif alert.lane is Lane.HISTORICAL:

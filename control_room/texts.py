@@ -27,6 +27,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "times": ("times", "keer"),
     "camera": ("camera", "camera"),
+    "perhaps": ("meanwhile: {what}", "tegelijk: {what}"),
     "joined_late": ("start not seen", "begin niet gezien"),
     "old": ("OLD", "OUD"),
     "historical": ("on its way {age}", "onderweg {age}"),

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from gateway.contract.types import Camera, Place, Point
+from gateway.sensors import BoundSensor
 from gateway.settings.schema import PlaceSettings, SensorSettings
-from gateway.station import BoundSensor
 
 
 def bound_sensors(sensors: tuple[SensorSettings, ...]) -> dict[str, BoundSensor]:
     """The places that the settings bind, by sensor_id."""
     return {
-        sensor.id: BoundSensor(sensor.id, sensor.serial, sensor.enabled, place_of(sensor.place))
+        sensor.id: BoundSensor(
+            sensor.id,
+            sensor.serial,
+            sensor.enabled,
+            place_of(sensor.place),
+            sensor.known_sounds,
+            sensor.ignore_vetoes,
+        )
         for sensor in sensors
     }
 

@@ -14,6 +14,22 @@ from enum import Enum
 
 from firmware_bridge.messages import Hello
 from gateway.contract.topics import provisional_id
+from gateway.contract.types import Place
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSensor:
+    """A place that the settings bind to a serial number.
+
+    known_sounds: labels of the model that are at home there; ignored_vetoes: codes that are not looked for.
+    """
+
+    sensor_id: str
+    serial: str
+    enabled: bool
+    place: Place
+    known_sounds: tuple[str, ...] = ()
+    ignored_vetoes: tuple[str, ...] = ()
 
 
 class Standing(Enum):

@@ -37,10 +37,11 @@ from gateway.incident_teller import IncidentTeller, PersonConfirms
 from gateway.live_sensor import LiveSensor
 from gateway.model_setup import ModelSetup
 from gateway.pipeline import SensorPipeline
-from gateway.sensors import Seated, SensorRegistry, Standing
+from gateway.sensors import BoundSensor, Seated, SensorRegistry, Standing
 from gateway.station_words import DISABLED, DUPLICATE, LINK_FAULTS, REFUSED_NL, UNBOUND, port_words
 from gateway.usual_book import UsualBook
 from gateway.vetoes.tally import VetoTally
+from gateway.vetoes.watch import VetoWatch
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +51,6 @@ StationEvent = LinkEvent | PortChanged | PersonConfirms | Alert
 FAULT_AFTER_S = 1.0
 RETIRED = "retired"
 """Reason of a provisional name that is over: its retained messages are to be wiped."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoundSensor:
-    """A place that the settings bind to a serial number."""
-
-    sensor_id: str
-    serial: str
-    enabled: bool
-    place: Place
 
 
 class Calibrations(Protocol):
@@ -296,6 +287,7 @@ class Station:
             self._rules,
             full_scale_db=seated.hello.full_scale_db + calibration.offset_db,
             usual=self.usual.of[bound.sensor_id],
+            vetoes=VetoWatch(bound.known_sounds, bound.ignored_vetoes),
         )
         return LiveSensor(context, pipeline)
 

@@ -193,6 +193,17 @@ class SensorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Text, Meta(description="Serial number that the sensor says in its hello.", examples=["AS-000123"])
     ]
     enabled: Annotated[bool, Meta(description="false: shown, but raises no alert.")] = True
+    known_sounds: Annotated[
+        tuple[Identifier, ...],
+        Meta(
+            description="Labels at home here (a carillon: bell_phone), which speak against alerts.",
+            examples=[["bell_phone"]],
+        ),
+    ] = ()
+    ignore_vetoes: Annotated[
+        tuple[Literal["wind", "rain", "overload", "handling", "siren", "known_sound"], ...],
+        Meta(description="Reasons against a sound that are not looked for here.", examples=[["wind"]]),
+    ] = ()
     place: PlaceSettings = field(default_factory=PlaceSettings)
 
 

@@ -33,7 +33,7 @@ from control_room.notices import Arrival
 from control_room.texts import LANGUAGES, text
 from control_room.watcher import wants_colour
 from gateway.contract.examples import GATEWAY_HEALTH, GATEWAY_STATUS, PLACE, SENSOR_AVAILABILITY
-from gateway.contract.types import Alert, Clock, Text, replace
+from gateway.contract.types import Alert, Clock, Text, Veto, replace
 from gateway.contract.vocabulary import (
     ClockState,
     Lane,
@@ -232,6 +232,13 @@ def test_what_is_confirmed_says_so_and_by_whom() -> None:
     assert "GO (code_of_tomorrow)" in line(replace(sure, confirmed_by=("code_of_tomorrow",)))
     assert "#0000, GO, camera" in line(replace(sure, confirmed_by=()))
     assert "GO" not in line(alert(1))
+
+
+def test_what_speaks_against_an_alert_is_said_in_both_languages() -> None:
+    doubted = alert(1, vetoes=(Veto(code="siren"), Veto(code="code_of_tomorrow")))
+    assert "meanwhile: siren / code_of_tomorrow" in line(doubted)
+    assert "tegelijk: sirene / code_of_tomorrow" in line(doubted, DUTCH)
+    assert "meanwhile" not in line(alert(1))
 
 
 def test_lines_of_one_incident_say_which_and_how_many_sensors() -> None:

@@ -12,7 +12,7 @@ import pytest
 from gateway.alerts import AlertFactory, SensorContext, StreamClock, clock_of, event_id, with_published
 from gateway.contract.encoding import decode, encode
 from gateway.contract.examples import PLACE
-from gateway.contract.types import Alert, Clock
+from gateway.contract.types import Alert, Clock, Timeline, TimelineRival
 from gateway.contract.vocabulary import (
     ClockState,
     EndReason,
@@ -25,6 +25,7 @@ from gateway.contract.vocabulary import (
 )
 from gateway.decisions.decider import Decider, Decision
 from gateway.decisions.rules import DEFAULT_RULES
+from gateway.decisions.types import EventTimeline
 from tests.gateway.decision_streams import decide, put, quiet
 
 FACTORY = AlertFactory("harbour", "gw-1", "boot-1")
@@ -210,3 +211,21 @@ def test_ids_that_no_topic_can_carry_are_misuse() -> None:
 def test_a_level_that_is_none_is_caught_before_it_leaves() -> None:
     with pytest.raises(ValueError, match="laeq_db"):
         encode(FACTORY.alert(changed(START, laeq_db=math.nan), SENSOR, CLOCK))
+
+
+def test_vetoes_the_usual_level_and_the_timeline_are_told() -> None:
+    heard = EventTimeline(57.25, 0.125, (0.004, 0.918), (60.04, 78.16), (1,), "speech", (0.3, 0.456))
+    decision = changed(START, vetoes=("siren", "wind"), above_usual_db=21.449, timeline=heard)
+    alert = FACTORY.alert(decision, SENSOR, CLOCK)
+
+    assert [veto.code for veto in alert.vetoes] == ["siren", "wind"]
+    assert alert.above_usual_db == 21.4
+    assert alert.timeline == Timeline(
+        start_utc="2026-03-14T22:40:57.250Z",
+        step_s=0.125,
+        scores=(0.0, 0.92),
+        laeq_db=(60.0, 78.2),
+        missing=(1,),
+        rival=TimelineRival(event_class="speech", scores=(0.3, 0.46)),
+    )
+    assert FACTORY.alert(START, SENSOR, CLOCK).timeline is None

@@ -22,7 +22,8 @@ from gateway.contract.types import Alert, Place
 from gateway.coverage_book import CoverageBook
 from gateway.decisions.rules import ClassRule, loud_rule
 from gateway.model_setup import ModelSetup
-from gateway.station import BoundSensor, Outlets, Sighting, Station
+from gateway.sensors import BoundSensor
+from gateway.station import Outlets, Sighting, Station
 
 EPOCH_UTC = datetime(2026, 3, 14, 22, 0, 0, tzinfo=UTC)
 NOWHERE = Place(point=None, zone="test", address=None, cameras=())
