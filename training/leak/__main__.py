@@ -54,7 +54,7 @@ def _run(part: str, args: argparse.Namespace) -> object:
     if part == "phrases":
         from training.leak.phrases import phrase_figures
 
-        return phrase_figures(_tell)
+        return phrase_figures(args.data, args.work, _tell)
     from training.leak.speakers import speaker_figures
 
     if args.data is None:

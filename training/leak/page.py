@@ -35,7 +35,11 @@ _STREAMS = {
     "mel_50ms": "50 ms log mel (control)",
     "wire_octaves": "our stream, bands in octaves",
     "wire_bands_4_a_second": "our stream, bands 4 a second",
-    "wire_bands_2_a_second": "our stream, bands 2 a second",
+    "wire_all_4_a_second": "our stream, all fields 4 a second",
+    "wire_redrawn": "**our stream**, 10 ms log mel drawn of it by the network",
+    "wire_octaves_redrawn": "bands in octaves, redrawn",
+    "wire_bands_4_a_second_redrawn": "bands 4 a second, redrawn",
+    "wire_all_4_a_second_redrawn": "all fields 4 a second, redrawn",
     "wire_wrong_names": "our stream, wrong names (chance)",
 }
 

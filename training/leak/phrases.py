@@ -7,7 +7,8 @@ is far stronger than one who has to make the sound again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,27 @@ from numpy.typing import NDArray
 
 from training.leak.corpus import SENTENCES, begun_anywhere, sentences_spoken
 from training.leak.leaving import Derived
+from training.leak.rebuild import trained
+from training.leak.rebuilder import Rebuilder, rebuilt
 from training.leak.scoring import mean_figure, paired_p, word_error_rate
-from training.leak.streams import Rows, Samples, coarser_kinds, pooled_kind, rows_of, thinned
+from training.leak.streams import (
+    MEL,
+    MEL_BANDS,
+    WIRE,
+    Rows,
+    Samples,
+    StreamKind,
+    coarser_kinds,
+    pooled_kind,
+    rows_of,
+    thinned,
+)
 from training.leak.voices import ATTACKER_VOICES, spoken
 from training.leak.warping import nearest
 
-CONTROL = pooled_kind(5)
+_MEL_FRAMES = 5
+CONTROL = pooled_kind(_MEL_FRAMES)
+KINDS = (WIRE, *(kind for kind in coarser_kinds() if kind.name.startswith("wire")))
 VOICES = (
     tuple(voice for voice in ATTACKER_VOICES if voice.engine == "flite")
     + tuple(voice for voice in ATTACKER_VOICES if voice.engine == "espeak")[::2]
@@ -31,15 +47,20 @@ Numbers = NDArray[np.float64]
 Streams = dict[str, list[Rows]]
 
 
-def phrase_figures(tell: Callable[[str], None]) -> dict[str, Any]:
-    """Share of sentences told right for each stream, and the word error rate of what was told."""
+def phrase_figures(data: Path | None, work: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Share of sentences told right for each stream, and the word error rate of what was told.
+
+    Streams are compared as they are and redrawn: as the log mel that the network of `rebuild` draws of them,
+    which knows better than plain distances what matters in speech.
+    """
     derived = Derived()
-    asked = _streams([sound.samples for sound in sentences_spoken()], derived)
+    networks = {kind: trained(kind, data, work, tell) for kind in KINDS}
+    asked = _streams([sound.samples for sound in sentences_spoken()], derived, networks)
     rng = np.random.default_rng(12)
     known: Streams = {}
     for voice in VOICES:
         own = [begun_anywhere(samples, rng) for samples in spoken(voice, SENTENCES)]
-        for name, rows in _streams(own, derived).items():
+        for name, rows in _streams(own, derived, networks).items():
             known.setdefault(name, []).extend(rows)
         tell(f"spoken by {voice.name}")
     asked["wire_shuffled_in_time"] = [rng.permutation(rows) for rows in asked["wire"]]
@@ -65,12 +86,21 @@ def phrase_figures(tell: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-def _streams(sounds: Sequence[Samples], derived: Derived) -> Streams:
+def _streams(
+    sounds: Sequence[Samples], derived: Derived, networks: Mapping[StreamKind, Rebuilder]
+) -> Streams:
     found: Streams = {CONTROL.name: [rows_of(CONTROL, samples) for samples in sounds]}
     for samples in sounds:
         for name, rows in derived.of(samples).items():
             found.setdefault(name, []).append(rows)
-    thinner = [kind for kind in coarser_kinds() if kind.name.startswith("wire")]
-    for kind in thinner:
-        found[kind.name] = [thinned(kind, rows) for rows in found["wire"]]
+    for kind, network in networks.items():
+        found[kind.name] = [thinned(kind, rows) for rows in found[WIRE.name]]
+        found[f"{kind.name}_redrawn"] = [_redrawn(network, kind, rows) for rows in found[kind.name]]
     return found
+
+
+def _redrawn(network: Rebuilder, kind: StreamKind, rows: Rows) -> Rows:
+    """Log mel drawn of the rows, 20 a second like the control."""
+    frames = round(len(rows) * kind.period_s / MEL.period_s) // _MEL_FRAMES * _MEL_FRAMES
+    drawn = rebuilt(network, kind, rows, frames)
+    return np.asarray(drawn.reshape(-1, _MEL_FRAMES, MEL_BANDS).mean(axis=1))

@@ -27,9 +27,8 @@ from training.leak.streams import (
 )
 from training.leak.vocoder import sound_of
 
-STEPS = {WIRE.name: 1200}
-USUAL_STEPS = 400
-COARSER_STEPS = 600
+WIRE_STEPS, CONTROL_STEPS = 1200, 400
+"""Batches of 16; thinner versions of our stream get as many as our stream."""
 KNOWLEDGE = ("sentences", "words", "english")
 """What the recogniser knows: the very sentences, their words in any order, or English as shipped."""
 
@@ -38,8 +37,8 @@ def rebuilding(data: Path | None, work: Path, tell: Callable[[str], None]) -> di
     """Word errors and STOI of clean speech, of the control, of our stream, and of our stream shuffled."""
     sounds = sentences_spoken()
     clean = [sound.samples for sound in sounds]
-    wire = _network(WIRE, data, work, STEPS[WIRE.name], tell)
-    control = _network(MEL, data, work, USUAL_STEPS, tell)
+    wire = trained(WIRE, data, work, tell)
+    control = trained(MEL, data, work, tell)
     rng = np.random.default_rng(6)
     shuffled = [rng.permutation(rows_of(WIRE, samples)) for samples in clean]
     heard: dict[str, list[Samples]] = {
@@ -91,8 +90,7 @@ def coarser(data: Path | None, work: Path, tell: Callable[[str], None]) -> dict[
     clean = [sound.samples for sound in sounds]
     rows: dict[str, Any] = {}
     for kind in coarser_kinds():
-        steps = COARSER_STEPS if kind.name.startswith("wire") else USUAL_STEPS
-        samples = _sounds(_network(kind, data, work, steps, tell), kind, sounds)
+        samples = _sounds(trained(kind, data, work, tell), kind, sounds)
         heard = recognised(samples, _model("sentences"))
         rows[kind.name] = {
             "stoi": _stoi(clean, samples),
@@ -103,10 +101,9 @@ def coarser(data: Path | None, work: Path, tell: Callable[[str], None]) -> dict[
     return rows
 
 
-def _network(
-    kind: StreamKind, data: Path | None, work: Path, steps: int, tell: Callable[[str], None]
-) -> Rebuilder:
-    """Trained, or as trained before in this work folder."""
+def trained(kind: StreamKind, data: Path | None, work: Path, tell: Callable[[str], None]) -> Rebuilder:
+    """The attacker's network for this stream: trained now, or before in this work folder."""
+    steps = WIRE_STEPS if kind.name.startswith("wire") else CONTROL_STEPS
     file = work / f"{kind.name}_{steps}.pt"
     network = Rebuilder(kind.width)
     if file.exists():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +35,15 @@ Samples = NDArray[np.float64]
 class StreamKind:
     """name; period_s: between rows; width: numbers in a row.
 
-    Of thinner versions of our stream: bands_every: hops over which the band levels are averaged; octaves:
-    three bands put together.
+    Of thinner versions of our stream: bands_every: hops over which the band levels are averaged; all_fields:
+    and every other field with them; octaves: three bands put together.
     """
 
     name: str
     period_s: float
     width: int
     bands_every: int = 1
+    all_fields: bool = False
     octaves: bool = False
 
 
@@ -61,7 +63,7 @@ def coarser_kinds() -> tuple[StreamKind, ...]:
     return (
         StreamKind("wire_octaves", *wire, octaves=True),
         StreamKind("wire_bands_4_a_second", *wire, bands_every=2),
-        StreamKind("wire_bands_2_a_second", *wire, bands_every=4),
+        StreamKind("wire_all_4_a_second", *wire, bands_every=2, all_fields=True),
         pooled_kind(5),
         pooled_kind(10),
     )
@@ -101,18 +103,25 @@ def wire_rows(frames: np.ndarray) -> Rows:
 
 def thinned(kind: StreamKind, rows: Rows) -> Rows:
     """Rows with what `kind` leaves of them; the number of columns stays."""
+    less = rows.copy()
     bands = rows[:, : layout.BAND_COUNT] * _DB_UNIT
     power = 10.0 ** (bands.astype(np.float64) / 10.0)
     if kind.octaves:
         power = np.repeat(power.reshape(len(rows), -1, 3).mean(axis=2), 3, axis=1)
     if kind.bands_every > 1:
-        groups = np.arange(len(rows)) // kind.bands_every
-        sums = np.stack([np.bincount(groups, weights=column) for column in power.T], axis=1)
-        power = (sums / np.bincount(groups)[:, None])[groups]
-    thinned = rows.copy()
+        power = _averaged(power, kind.bands_every)
+    if kind.all_fields:
+        less[:, layout.BAND_COUNT :] = _averaged(rows[:, layout.BAND_COUNT :], kind.bands_every)
     levels = np.rint(10.0 * np.log10(power) / layout.LEVEL_STEP_DB) * layout.LEVEL_STEP_DB
-    thinned[:, : layout.BAND_COUNT] = levels / _DB_UNIT
-    return thinned
+    less[:, : layout.BAND_COUNT] = levels / _DB_UNIT
+    return less
+
+
+def _averaged(columns: NDArray[Any], hops: int) -> NDArray[np.float64]:
+    """Each hop's numbers replaced by the mean of its group of `hops`."""
+    groups = np.arange(len(columns)) // hops
+    sums = np.stack([np.bincount(groups, weights=column) for column in columns.T], axis=1)
+    return np.asarray((sums / np.bincount(groups)[:, None])[groups])
 
 
 def log_mel(samples: Samples) -> NDArray[np.float64]:
