@@ -1,7 +1,7 @@
 """What leaves the gateway of a sound: all of it is made of the wire's frames and tells no more than they.
 
     wire       34 bytes a hop, 8 a second        a capture holds the same frames
-    timeline   LAeq and the highest alarm score a hop, of 20 s around an event    in an alert
+    timeline   LAeq, the score of the event's class and of its rival a hop, of 20 s around it    in an alert
     telemetry  LAeq, LAFmax and every score of a second, once a second    on disk
 
 `level` messages have less than telemetry. Log lines, heartbeats and health carry counts and states of the
@@ -19,7 +19,7 @@ from gateway.model_setup import DEFAULT, choose_model
 from training.labels import POSITIVES
 from training.leak.streams import RATE_HZ, WIRE, Rows, Samples, StreamKind, wire_rows
 
-_LEVEL_STEP_DB = 0.5
+_LEVEL_STEP_DB = 0.1
 _HOPS_A_SECOND = 8
 
 
@@ -38,7 +38,7 @@ class Derived:
     def kinds(self) -> tuple[StreamKind, ...]:
         return (
             WIRE,
-            StreamKind("timeline", layout.HOP_S, 2),
+            StreamKind("timeline", layout.HOP_S, 3),
             StreamKind("telemetry", 1.0, 2 + self._labels),
         )
 
@@ -48,7 +48,8 @@ class Derived:
         laeq_db = np.rint(layout.centidecibels_to_db(frames["laeq_cdb"]) / _LEVEL_STEP_DB) * _LEVEL_STEP_DB
         lafmax_db = layout.centidecibels_to_db(frames["lafmax_cdb"])
         laeq, lafmax = (laeq_db - laeq_db.max()) / 20.0, (lafmax_db - laeq_db.max()) / 20.0
-        timeline = np.column_stack([laeq, scores[:, : len(POSITIVES)].max(axis=1)])
+        alarm, other = scores[:, : len(POSITIVES)].max(axis=1), scores[:, len(POSITIVES) :].max(axis=1)
+        timeline = np.column_stack([laeq, alarm.round(2), other.round(2)])
         telemetry = []
         for second in (slice(at, at + _HOPS_A_SECOND) for at in range(0, len(frames), _HOPS_A_SECOND)):
             levels = [laeq[second].mean(), lafmax[second].max()]

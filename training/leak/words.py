@@ -74,8 +74,14 @@ def word_figures(tell: Callable[[str], None]) -> dict[str, Any]:
         "chance": 1.0 / len(WORDS),
         "model": derived.model_id,
         "right": {name: mean_figure(values, groups).rounded() for name, values in right.items()},
-        "wire_against_wrong_labels_p": paired_p(right["wire"], right["wire_wrong_labels"]),
+        "wire_against_wrong_labels_p": paired_p(
+            *(_by_trial(right[name]) for name in ("wire", "wire_wrong_labels"))
+        ),
     }
+
+
+def _by_trial(right: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(right.reshape(-1, _TEST_COPIES).mean(axis=1))
 
 
 def _told(
