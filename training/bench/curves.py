@@ -60,6 +60,11 @@ class Curve:
         kept = np.flatnonzero(self.false_per_hour(weights) <= per_hour + 1e-9)
         return int(kept[-1]) if len(kept) else None
 
+    def found_at(self, per_hour: float) -> NDArray[np.bool_]:
+        """Which events are found at a rate of false alarms, (events,)."""
+        place = self.at_rate(per_hour)
+        return np.zeros(len(self.events), dtype=bool) if place is None else self.found[:, place]
+
     def misses_at(self, per_hour: float, weights: Floats | None = None) -> float:
         """Miss rate at a rate of false alarms."""
         place = self.at_rate(per_hour, weights)

@@ -14,7 +14,13 @@ from training.bench.calibration_figures import calibration_figures
 from training.bench.clip_figures import clip_figures, peaks_of
 from training.bench.comparison import comparison
 from training.bench.curves import Curve
-from training.bench.rare_figures import answers_of, rare_figures, tuned
+from training.bench.rare_figures import (
+    answers_by_threshold,
+    answers_of,
+    f1_difference,
+    rare_figures,
+    tuned,
+)
 from training.bench.scoring import Scored
 from training.bench.shelf import Shelf
 from training.bench.street_figures import (
@@ -24,6 +30,7 @@ from training.bench.street_figures import (
     decided,
     street_figures,
 )
+from training.bench.street_splits import misses_by
 from training.bench.voice_figures import voice_figures
 
 Settings = dict[str, dict[str, dict[str, float]]]
@@ -39,12 +46,12 @@ class Bench:
 
 
 def settings_from(bench: Bench) -> Settings:
-    """Thresholds of the rivals from these recordings; only ever those of the part tune."""
-    return {
-        name: tuned(bench.shelves["rare"].recordings, sets["rare"])
-        for name, sets in bench.scored.items()
-        if sets["rare"].alerts is None
-    }
+    """Thresholds from these recordings; only ever those of the part tune.
+
+    Ours has some too, for comparing scores by the same plain decision; its alerts know nothing of them.
+    """
+    recordings = bench.shelves["rare"].recordings
+    return {name: tuned(recordings, sets["rare"]) for name, sets in bench.scored.items()}
 
 
 def all_figures(
@@ -58,7 +65,7 @@ def all_figures(
     return {
         "sets": {name: _facts(shelf) for name, shelf in bench.shelves.items()},
         "detectors": {name: _one(bench, name, settings, curves[name], clip_frames) for name in bench.scored},
-        "comparison": _comparisons(bench, curves),
+        "comparison": _comparisons(bench, curves, settings),
     }
 
 
@@ -82,7 +89,7 @@ def _one(
     if "rare" in sets:
         answers = answers_of(sets["rare"], settings.get(name))
         figures["rare"] = rare_figures(shelves["rare"].recordings, answers)
-    figures["street"] = street_figures(shelves["street"].recordings, curves)
+    figures["street"] = {**street_figures(curves), "by": misses_by(curves)}
     if sets["street"].alerts is not None:
         figures["alerts"] = alert_figures(shelves["street"].recordings, sets["street"].alerts)
     if "streams" in sets:
@@ -107,13 +114,28 @@ def _negatives(bench: Bench, name: str, settings: Settings, curves: dict[str, Cu
     }
 
 
-def _comparisons(bench: Bench, curves: Mapping[str, dict[str, Curve]]) -> dict[str, Any]:
-    """Each detector of ours against every other detector."""
-    ours = [name for name, sets in bench.scored.items() if sets["street"].alerts is not None]
+def _comparisons(bench: Bench, curves: Mapping[str, dict[str, Curve]], settings: Settings) -> dict[str, Any]:
+    """The first detector of ours against every other detector."""
+    ours = [name for name, sets in bench.scored.items() if sets["street"].alerts is not None][:1]
     return {
-        own: {rival: comparison(curves[own], curves[rival]) for rival in bench.scored if rival != own}
+        own: {
+            rival: {
+                **comparison(curves[own], curves[rival]),
+                **_by_threshold(bench, own, rival, settings),
+            }
+            for rival in bench.scored
+            if rival != own
+        }
         for own in ours
     }
+
+
+def _by_threshold(bench: Bench, own: str, rival: str, settings: Settings) -> dict[str, Any]:
+    """Event F1 of two detectors by the same decision, where both have thresholds from tune."""
+    if "rare" not in bench.shelves or not {own, rival} <= settings.keys():
+        return {}
+    answers = [answers_by_threshold(bench.scored[name]["rare"], settings[name]) for name in (own, rival)]
+    return {"f1_by_threshold": f1_difference(bench.shelves["rare"].recordings, *answers)}
 
 
 def _facts(shelf: Shelf) -> dict[str, Any]:

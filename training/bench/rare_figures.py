@@ -7,7 +7,7 @@ onsets are, are set on the part tune.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -53,6 +53,13 @@ def answers_of(scored: Scored, settings: Mapping[str, Mapping[str, float]] | Non
     """The alarms of every recording: the detector's own alerts, or by threshold and hold."""
     if scored.alerts is not None:
         return [list(own) for own in scored.alerts]
+    return answers_by_threshold(scored, settings)
+
+
+def answers_by_threshold(
+    scored: Scored, settings: Mapping[str, Mapping[str, float]] | None
+) -> list[list[Alarm]]:
+    """The alarms of every recording by threshold and hold alone, ours as any rival's."""
     if settings is None:
         raise ValueError(f"{scored.name} has no thresholds yet: run the part tune first")
     limits = np.array([settings[label]["threshold"] for label in CLASSES])
@@ -65,7 +72,7 @@ def answers_of(scored: Scored, settings: Mapping[str, Mapping[str, float]] | Non
 
 def rare_figures(recordings: Sequence[Recording], answers: Answers) -> dict[str, Any]:
     """F1 and error rate of each class and their means, with intervals by the sources of events and beds."""
-    sources = Sources([_owner(recording) for recording in recordings])
+    sources = _sources(recordings)
     numbers = sources.numbers([_owner(recording) for recording in recordings])
     per_class = {label: _counts(recordings, answers, label) for label in CLASSES}
     strict = {label: _counts(recordings, answers, label, everywhere=True) for label in CLASSES}
@@ -87,6 +94,32 @@ def rare_figures(recordings: Sequence[Recording], answers: Answers) -> dict[str,
         "macro_f1_all_mixtures": asdict(drawn(lambda weights: macro(strict, weights), sources)),
         "classes": {label: _row(recordings, answers, label, per_class[label]) for label in present},
     }
+
+
+def f1_difference(recordings: Sequence[Recording], ours: Answers, rival: Answers) -> dict[str, Any]:
+    """Macro F1 of both, and how much higher the rival's is, drawn together: the sources are the same."""
+    sources = _sources(recordings)
+    own, other = _macro_f1(recordings, ours, sources), _macro_f1(recordings, rival, sources)
+    whole = np.ones(len(sources))
+    return {
+        "ours": round(own(whole), 4),
+        "rival": round(other(whole), 4),
+        "rival_minus_ours": asdict(drawn(lambda weights: other(weights) - own(weights), sources)),
+    }
+
+
+def _macro_f1(
+    recordings: Sequence[Recording], answers: Answers, sources: Sources
+) -> Callable[[Floats], float]:
+    """Macro F1 as a figure of how much each source counts."""
+    numbers = sources.numbers([_owner(recording) for recording in recordings])
+    present = [label for label in CLASSES if any(r.task == label for r in recordings)]
+    counts = {label: _counts(recordings, answers, label) for label in present}
+
+    def of(weights: Floats) -> float:
+        return float(np.mean([_weighted(counts[label], weights[numbers]).f1 for label in present]))
+
+    return of
 
 
 def _row(
@@ -136,6 +169,10 @@ def _onset_errors(recordings: Sequence[Recording], answers: Answers, label: str)
             near = [error for error in near if abs(error) <= 2.0]
             errors += [min(near, key=abs)] if near else []
     return [round(float(q), 3) for q in np.percentile(errors, (25, 50, 75))] if errors else []
+
+
+def _sources(recordings: Sequence[Recording]) -> Sources:
+    return Sources([_owner(recording) for recording in recordings])
 
 
 def _owner(recording: Recording) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.bench.detector import CLASSES
+from training.bench.goals import goal_lines, main_of
 from training.bench.markdown import Lines, share_text, table
 from training.bench.report_tables import (
     comparison_lines,
@@ -29,6 +30,9 @@ def page(results: Mapping[str, Any]) -> str:
         "",
         "Detectors: " + ", ".join(f"`{name}`" for name in names) + ".",
         "",
+        *_own_models(results),
+        "## What was aimed for",
+        *goal_lines(results),
         "## What was played",
         *_sets(results["sets"]),
         "## Clips by themselves",
@@ -49,6 +53,17 @@ def page(results: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _own_models(results: Mapping[str, Any]) -> Lines:
+    """Which model each of ours ran, and where its details are."""
+    models = ", ".join(f"`{name}` is {model}" for name, model in results["models"].items())
+    name = main_of(results["detectors"])
+    return (
+        [f"{models}. Details are of `{name}`; those of the others stand in `results.json`.", ""]
+        if models
+        else []
+    )
+
+
 def _sets(sets: Mapping[str, Any]) -> Lines:
     head = ("set", "recordings", "hours", "sounds", "events", "clips", "sources", "unique min", "bed sources")
     keys = ("recordings", "hours", "sounds", "events", "clips", "sources", "unique_minutes", "bed_sources")
@@ -66,7 +81,7 @@ def _clips(detectors: Mapping[str, Any]) -> Lines:
             if len(behind) < len(CLASSES):
                 behind.append(f"{label} {row['clips']} clips, {row['sources']} sources, {row['minutes']} min")
                 hours = row["negative_hours"]
-            if "alerts" in own:
+            if name == main_of(detectors):
                 datasets += [
                     (name, label, d["dataset"], d["clips"], d["sources"], f"{d['found']:.2f}")
                     for d in row["by_dataset"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.bench.detector import CLASSES
+from training.bench.goals import FREE_OF_PRIVACY, main_of
 from training.bench.markdown import Lines, share_text, table
 from training.bench.negative_figures import LEAST_MINUTES, LEAST_SOURCES, LOOSE_PER_HOUR, TIMES_MEAN
 
@@ -38,9 +39,29 @@ def street_lines(detectors: Mapping[str, Any]) -> Lines:
         *table(("detector", "all", "SNR 10 dB and up", "below 10 dB"), six),
     ]
     lines += _lowest(detectors)
-    for name, own in detectors.items():
-        if "alerts" in own:
-            lines += _alerts(name, own["alerts"])
+    lines += _by_view(detectors)
+    name = main_of(detectors)
+    return lines if name is None else lines + _alerts(name, detectors[name]["alerts"])
+
+
+def _by_view(detectors: Mapping[str, Any]) -> Lines:
+    """Misses by SNR of all detectors; by place and distance of ours."""
+    lines: Lines = []
+    for view, title, names in (
+        ("snr_db", "SNR, dB", list(detectors)),
+        ("place", "place", [main_of(detectors)]),
+        ("distance_m", "distance, m", [main_of(detectors)]),
+    ):
+        rows, rates = [], []
+        for name in names:
+            for row in detectors[name]["street"]["by"][view] if name else ():
+                rates = list(row["misses"])
+                behind = (row["events"], row["sources"], row["unique_minutes"])
+                rows.append((name, row["of"], *behind, *(share_text(row["misses"][rate]) for rate in rates)))
+        if rows:
+            head = ("detector", title, "events", "sources", "unique min", *(f"{rate}/h" for rate in rates))
+            lines += [f"Missed by {title.split(',')[0]}, at so many false alarms of each class an hour:"]
+            lines += table(head, rows)
     return lines
 
 
@@ -76,7 +97,8 @@ def _alerts(name: str, alerts: Mapping[str, Any]) -> Lines:
         f"{_found(alerts['found_under_any_name'])} under any name. {alerts['false_per_hour']} false alarms "
         "an hour "
         f"({_counts(alerts['false_alarms'])}), {alerts['wrong_name']} alerts of an event under a wrong name. "
-        f"False alarms came while there was: {_counts(alerts['false_alarms_while']) or 'nothing'}.",
+        f"False alarms came while there was: {_counts(alerts['false_alarms_while']) or 'nothing'}. "
+        f"Raised after the sound's onset, quartiles: {_delays(alerts)}.",
     ]
     for key, title in _VIEWS:
         rows = [(_name(row["of"]), *_behind(row)) for row in found[key]]
@@ -106,6 +128,23 @@ def comparison_lines(comparison: Mapping[str, Any]) -> Lines:
         *table(("ours", "other", "misses", "other / ours", "ours/h", "other/h", "classes", "never"), ratios),
         "Misses at equal false alarms of the class an hour, ours / other:",
         *table(("ours", "other", "class", *heads), misses),
+        *_same_decision(comparison),
+    ]
+
+
+def _same_decision(comparison: Mapping[str, Any]) -> Lines:
+    rows = [
+        (own, rival, f"{f1['ours']:.2f}", f"{f1['rival']:.2f}", share_text(f1["rival_minus_ours"]))
+        for own, rivals in comparison.items()
+        for rival, row in rivals.items()
+        if (f1 := row.get("f1_by_threshold"))
+    ]
+    if not rows:
+        return []
+    return [
+        "Event F1 (one event in 30 s) by the same plain decision, threshold and hold set on tune for both. "
+        f"Against `{FREE_OF_PRIVACY}` the last column is what privacy costs.",
+        *table(("ours", "other", "F1 of ours", "F1 of the other", "other minus ours"), rows),
     ]
 
 
@@ -120,14 +159,11 @@ def negative_lines(detectors: Mapping[str, Any]) -> Lines:
             rate = f"{row['per_hour']} (at most {row['upper_per_hour']})"
             day = f"{row['per_sensor_day']} (at most {row['upper_per_sensor_day']})"
             sums.append((name, kind, row["minutes"], row["sources"], row["alarms"], rate, day))
-        if "alerts" in own:
+        if name == main_of(detectors):
             lines += [
                 f"### `{name}`, alerts at default settings",
                 *_negative_table(own["negatives"]["table"]),
-                f"### `{name}`, thresholds of {LOOSE_PER_HOUR:.0f} false alarms an hour of each class",
-                "",
-                "So that there are enough alarms to tell kinds apart.",
-                *_negative_table(own["negatives"]["loose_table"]),
+                *_loose_table(name, own["negatives"].get("loose_table")),
             ]
     if not sums:
         return _NOT_RUN
@@ -140,6 +176,17 @@ def negative_lines(detectors: Mapping[str, Any]) -> Lines:
         "raised.",
         *table(head, sums),
         *lines,
+    ]
+
+
+def _loose_table(name: str, rows: list[Mapping[str, Any]] | None) -> Lines:
+    if not rows:
+        return []
+    return [
+        f"### `{name}`, thresholds of {LOOSE_PER_HOUR:.0f} false alarms an hour of each class",
+        "",
+        "So that there are enough alarms to tell kinds apart.",
+        *_negative_table(rows),
     ]
 
 
@@ -162,10 +209,10 @@ def _negative_table(rows: list[Mapping[str, Any]]) -> Lines:
 
 
 def voice_lines(detectors: Mapping[str, Any]) -> Lines:
-    """Three tables for detectors with alerts."""
+    """Three tables for the first detector with voices."""
     lines: Lines = []
-    for name, own in detectors.items():
-        for what, rows in own.get("voices", {}).items():
+    for name, own in [(name, own) for name, own in detectors.items() if "voices" in own][:1]:
+        for what, rows in own["voices"].items():
             body = [
                 (
                     row["kind"], row["of"], row["figure"], share_text(row["share"]),
@@ -204,6 +251,11 @@ def _found(row: Mapping[str, Any]) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+
+
+def _delays(alerts: Mapping[str, Any]) -> str:
+    each = {"all": alerts["delay_s_all"], **alerts["delay_s"]}
+    return "; ".join(f"{label} {', '.join(map(str, own))} s" for label, own in each.items() if own) or "none"
 
 
 def _name(value: object) -> str:

@@ -67,15 +67,14 @@ def at_no_false_alarm(street: Mapping[str, Curve], streams: Mapping[str, Curve])
     }
 
 
-def street_figures(recordings: Sequence[Recording], curves: dict[str, Curve]) -> dict[str, Any]:
+def street_figures(curves: Mapping[str, Curve]) -> dict[str, Any]:
     """Misses at each rate by class with intervals, and what is found at six false alarms an hour in all."""
     each = HIDDEN_RATE_PER_HOUR / len(CLASSES)
     classes = {}
     found: list[tuple[Sound, bool]] = []
     for label, curve in curves.items():
         place = curve.at_rate(each)
-        hits = np.zeros(len(curve.events), dtype=bool) if place is None else curve.found[:, place]
-        found += list(zip(curve.events, hits.tolist(), strict=True))
+        found += list(zip(curve.events, curve.found_at(each).tolist(), strict=True))
         classes[label] = {
             "events": len(curve.events),
             "sources": len({event.source for event in curve.events}),
@@ -91,12 +90,15 @@ def street_figures(recordings: Sequence[Recording], curves: dict[str, Curve]) ->
 def alert_figures(recordings: Sequence[Recording], alerts: Sequence[Sequence[Alarm]]) -> dict[str, Any]:
     """What alerts found and what else they were raised for."""
     found, under_any_name = [], []
+    delays: dict[str, list[float]] = {label: [] for label in CLASSES}
     false_alarms: dict[str, int] = dict.fromkeys(CLASSES, 0)
     wrong_name = 0
     causes: dict[str, int] = {}
     for recording, own in zip(recordings, alerts, strict=True):
         for event in (sound for sound in recording.sounds if sound.is_event):
-            found.append((event, any(touches(a, event) for a in own if a.label == event.target)))
+            raised = [a.raised_s for a in own if a.label == event.target and touches(a, event)]
+            found.append((event, bool(raised)))
+            delays[event.target] += [min(raised) - event.onset_s] if raised else []
             under_any_name.append((event, any(touches(a, event) for a in own)))
         for alarm in own:
             events = [s for s in recording.sounds if s.is_event and touches(alarm, s)]
@@ -114,6 +116,8 @@ def alert_figures(recordings: Sequence[Recording], alerts: Sequence[Sequence[Ala
         "alerts": sum(len(own) for own in alerts),
         "found": found_tables(found),
         "found_under_any_name": _row(under_any_name),
+        "delay_s": {label: _quartiles(own) for label, own in delays.items()},
+        "delay_s_all": _quartiles([delay for own in delays.values() for delay in own]),
         "false_alarms": false_alarms,
         "false_per_hour": round(sum(false_alarms.values()) / max(hours, 1e-9), 2),
         "wrong_name": wrong_name,
@@ -172,6 +176,10 @@ def _points(curve: Curve) -> list[list[float]]:
     for rate, misses in zip(curve.false_per_hour(), curve.miss_rate(), strict=True):
         best[round(float(rate), 3)] = round(float(misses), 4)
     return [[rate, misses] for rate, misses in sorted(best.items())]
+
+
+def _quartiles(values: Sequence[float]) -> list[float]:
+    return [round(float(q), 2) for q in np.percentile(values, (25, 50, 75))] if values else []
 
 
 def _finite(value: float) -> float | None:

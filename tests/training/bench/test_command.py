@@ -43,11 +43,22 @@ def test_from_clips_to_page(folder: Path) -> None:
     results = results_of(args, named, read_manifest(folder / "data"))
     assert json.loads(json.dumps(results))["sets"]["rare"]["recordings"] == 16
     assert results["detectors"]["ours"]["alerts"]["hours"] == pytest.approx(1 / 6, abs=0.01)
-    assert set(results["settings"]) == {"loud"}
+    assert set(results["settings"]) == {"loud", "ours"}
+    assert results["comparison"]["ours"]["loud"]["f1_by_threshold"].keys() == {
+        "ours",
+        "rival",
+        "rival_minus_ours",
+    }
     assert results["models"] == {"ours": load("default").fingerprint}
     assert results["comparison"]["ours"].keys() == {"loud"}
     text = page(results)
-    for heading in ("What was played", "Street soundscapes", "False alarms by kind of sound", "Voices"):
+    for heading in (
+        "What was aimed for",
+        "What was played",
+        "Street soundscapes",
+        "False alarms by kind of sound",
+        "Voices",
+    ):
         assert f"## {heading}" in text
     assert "not shown" in text
     assert "loud" in console(results)

@@ -6,10 +6,13 @@ import pytest
 from training.bench.alarms import Alarm
 from training.bench.calibration_figures import calibration_of
 from training.bench.clip_figures import clip_figures, peaks_of
+from training.bench.curves import curve_of
+from training.bench.goals import goal_lines
 from training.bench.negative_figures import Kind, background_row, negative_table, upper_bound
-from training.bench.rare_figures import answers_of, rare_figures, tuned
+from training.bench.rare_figures import answers_of, f1_difference, rare_figures, tuned
 from training.bench.scoring import Scored
 from training.bench.street_figures import alert_figures
+from training.bench.street_splits import misses_by
 from training.bench.truth import Recording, Sound, as_fields, from_fields
 
 
@@ -37,6 +40,8 @@ def test_alerts_are_found_false_or_wrongly_named() -> None:
     assert figures["false_alarms"]["shout"] == 2
     assert figures["false_per_hour"] == 2.0
     assert figures["false_alarms_while"] == {"dog_bark": 1, "bed": 1}
+    assert figures["delay_s"]["shout"] == [0.7, 0.7, 0.7]
+    assert figures["delay_s"]["scream"] == []
 
 
 def test_rare_counts_a_class_in_its_own_mixtures() -> None:
@@ -103,3 +108,37 @@ def test_calibration_error_is_the_gap_between_said_and_true() -> None:
     said = np.full(1000, 0.5, dtype=np.float32)
     assert calibration_of(said, said, 0.5)["ece"] == pytest.approx(0.0, abs=1e-6)
     assert calibration_of(said, said, 0.1)["ece"] == pytest.approx(0.4, abs=1e-4)
+
+
+def test_misses_are_split_by_snr_at_one_threshold_a_class() -> None:
+    loud, faint = a_sound("shout", 10.0), a_sound("shout", 30.0, "t", snr_db=0.0)
+    recording = Recording("r", 3600.0, (loud, faint), beds=("b",))
+    scores = np.zeros(7200, dtype=np.float32)
+    scores[20], scores[60], scores[1000] = 0.9, 0.3, 0.5
+    curve = curve_of("shout", [recording], [scores], 0.5)
+    rows = {row["of"]: row["misses"] for row in misses_by({"shout": curve})["snr_db"]}
+    assert (rows[10.0]["0.5"]["value"], rows[0.0]["0.5"]["value"]) == (0.0, 1.0)
+    assert (rows[10.0]["1.5"]["value"], rows[0.0]["1.5"]["value"]) == (0.0, 0.0)
+
+
+def test_what_the_other_finds_more_is_its_difference() -> None:
+    recordings = [
+        Recording("a", 30.0, (a_sound("shout", 10.0),), beds=("x",), task="shout"),
+        Recording("b", 30.0, (a_sound("shout", 20.0, "t"),), beds=("y",), task="shout"),
+    ]
+    ours = [[an_alarm("shout", 10.0)], []]
+    rival = [[an_alarm("shout", 10.0)], [an_alarm("shout", 20.1)]]
+    figures = f1_difference(recordings, ours, rival)
+    assert (figures["ours"], figures["rival"]) == (0.6667, 1.0)
+    assert figures["rival_minus_ours"]["value"] == pytest.approx(1 / 3)
+
+
+def test_a_goal_is_reached_or_not_by_its_own_figure() -> None:
+    share = {"value": 0.92, "low": 0.8, "high": 1.0}
+    found = {"at_10_and_above": {"share": share}, "below_10": {"share": {**share, "value": 0.5}}}
+    own = {"alerts": {"false_per_hour": 7.0, "found": found}, "clips": {"shout": {"found": [share]}}}
+    page = "\n".join(goal_lines({"detectors": {"ours": own}, "comparison": {}}))
+    assert "| alerts in the street, 10 dB and above | 0.90 | 0.92 (0.80-1.00) | yes |" in page
+    assert "| alerts in the street, below 10 dB | 0.60 | 0.50 (0.80-1.00) | no |" in page
+    assert "| false alarms by those alerts | 6/h | 7.0/h | no |" in page
+    assert "| event F1 lost to privacy | at most 0.05 | no rival without it was run | not shown |" in page
