@@ -16,6 +16,7 @@ from gateway.contract.one_sound import (
     Trace,
     at_one_time,
     good_clock,
+    in_doubt,
     may_go_together,
     one_source,
     same_kind,
@@ -242,7 +243,7 @@ def _sensors(alerts: Iterable[Alert]) -> Iterator[tuple[str, str]]:
 
 def _agree(alerts: Iterable[Alert]) -> bool:
     """Whether sensors of two gateways heard the same kind, and nothing speaks against either."""
-    sure = [alert for alert in alerts if not alert.vetoes]
+    sure = [alert for alert in alerts if not in_doubt(alert)]
     return any(
         one.gateway != other.gateway and same_kind(one.event_class, other.event_class)
         for number, one in enumerate(sure)

@@ -182,9 +182,10 @@ def _remarks(change: AlertChange | Arrival, language: str) -> list[str]:
         remarks.append(end_reason_word(alert.end_reason, language))
     elif alert.place.cameras:
         remarks.append(f"{text('camera', language)} {printable(alert.place.cameras[0].camera_id)}")
-    if alert.vetoes:
-        doubts = " / ".join(veto_word(veto.code, language) for veto in alert.vetoes)
-        remarks.append(text("perhaps", language, what=printable(doubts)))
+    for key, outweighed in (("perhaps", False), ("meanwhile", True)):
+        against = [veto_word(one.code, language) for one in alert.vetoes if one.outweighed is outweighed]
+        if against:
+            remarks.append(text(key, language, what=printable(" / ".join(against))))
     if alert.historical:
         remarks.append(text("historical", language, age=_alert_age(alert, language)))
     elif alert.lane is Lane.HISTORICAL:

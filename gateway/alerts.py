@@ -126,7 +126,7 @@ class AlertFactory:
             clock=clock.quality(),
             place=sensor.place,
             sensors=(heard,),
-            vetoes=tuple(Veto(code=code) for code in decision.vetoes),
+            vetoes=tuple(Veto(code=code, outweighed=not decision.doubted) for code in decision.vetoes),
             mode=sensor.mode,
             model_id=sensor.model_id,
             above_usual_db=_decibel(decision.above_usual_db),

@@ -133,6 +133,11 @@ def good_clock(trace: Trace) -> bool:
     return trace.error_s is not None and trace.error_s <= WORST_CLOCK_S
 
 
+def in_doubt(alert: Alert) -> bool:
+    """Whether something speaks against it that its evidence does not outweigh: then it confirms nobody."""
+    return not all(veto.outweighed for veto in alert.vetoes)
+
+
 def coordinates(place: Place) -> tuple[float, float] | None:
     return None if place.point is None else place.point.coordinates
 

@@ -109,9 +109,13 @@ class Position(Part, frozen=True, kw_only=True):
 
 
 class Veto(Part, frozen=True, kw_only=True):
-    """Something that spoke against the event and was weighed; never a silent drop."""
+    """Something that spoke against the event and was weighed; never a silent drop.
+
+    outweighed: the event is clear enough to stand in spite of it, so that it casts no doubt.
+    """
 
     code: Code
+    outweighed: bool = False
 
 
 class Text(Part, frozen=True, kw_only=True):

@@ -106,7 +106,7 @@ class OpenEvent:
     def judge(self, t_s: float, recent: RecentLevels) -> None:
         """Severity and count as they stand now."""
         now = self._rule.severity(self._lafmax_db, self._above_db)
-        if self._clear_s <= 0.0 or self._clear_s < self._rule.required_s - _TINY_S:
+        if self._is_doubted():
             now = _LOWER[now]
         self._severity = max(self._severity, now, key=severity_rank)
         if not self._rule.impulsive:
@@ -140,9 +140,15 @@ class OpenEvent:
         if self._timeline is None and t_s >= last_of(self._onset_s, self._raised_s) - _TINY_S:
             self._timeline = self._cut()
 
-    def _story(self) -> tuple[Severity, int, tuple[str, ...]]:
+    def _is_doubted(self) -> bool:
+        """Whether there is not enough evidence that stands in spite of all vetoes."""
+        return self._clear_s <= 0.0 or self._clear_s < self._rule.required_s - _TINY_S
+
+    def _story(self) -> tuple[Severity, int, tuple[str, ...], bool]:
         """What makes an update. A plain level is what it is: a veto of it is told with the next revision."""
-        return self._severity, self._count, () if self._rule.by_level else self._vetoes
+        if self._rule.by_level:
+            return self._severity, self._count, (), False
+        return self._severity, self._count, self._vetoes, self._is_doubted()
 
     def _take_score(self, hop: Evidence) -> None:
         if self._rule.by_level or hop.scores is None:
@@ -175,6 +181,7 @@ class OpenEvent:
             end_reason=reason,
             above_usual_db=self._above_usual_db,
             vetoes=self._vetoes,
+            doubted=self._is_doubted(),
             timeline=self._timeline or self._cut(),
         )
 

@@ -73,8 +73,8 @@ class Decision:
     score: best so far, None for a plain level rule; runners_up: the next labels at that moment.
     laeq_db: energy mean over the hops that belong to the sound (from its onset to the first evidence, and all
     evidence); lafmax_db, above_ambient_db and above_usual_db: the highest of those. end_reason: with phase
-    `end` only. vetoes: what spoke against its evidence and was weighed. timeline: around its onset, as far as
-    heard by now.
+    `end` only. vetoes: what spoke against its evidence and was weighed; doubted: there is not enough evidence
+    yet that stands in spite of them. timeline: around its onset, as far as heard by now.
     """
 
     phase: Phase
@@ -94,4 +94,5 @@ class Decision:
     end_reason: EndReason | None
     above_usual_db: float | None = None
     vetoes: tuple[str, ...] = ()
+    doubted: bool = False
     timeline: EventTimeline | None = None

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace as changed
 
 from gateway.contract.instants import utc_seconds
-from gateway.contract.one_sound import good_clock, shifted, trace_by_arrival, trace_of
+from gateway.contract.one_sound import good_clock, in_doubt, shifted, trace_by_arrival, trace_of
 from gateway.contract.types import Alert, replace
 from gateway.contract.vocabulary import Phase
 from gateway.incidents.types import Claim, Heard, Standing
@@ -43,7 +43,7 @@ def heard_here(alert: Alert, *, from_utc_s: float, error_s: float) -> Heard:
         trace=trace,
         t_s=utc_seconds(alert.detected_utc) + from_utc_s,
         contribution=own,
-        doubted=bool(alert.vetoes),
+        doubted=in_doubt(alert),
     )
 
 
@@ -69,7 +69,7 @@ def heard_there(alert: Alert, *, from_utc_s: float, error_s: float | None, now_s
         trace=trace,
         t_s=now_s,
         contribution=replace(raised_by, gateway=alert.gateway),
-        doubted=bool(alert.vetoes),
+        doubted=in_doubt(alert),
         claim=claim_of(alert),
     )
 

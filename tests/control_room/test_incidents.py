@@ -193,6 +193,11 @@ def test_a_doubted_alert_joins_and_confirms_nobody() -> None:
     assert steps[-1].incident.priority is Priority.LOOK
 
 
+def test_a_veto_that_the_evidence_outweighs_is_no_doubt() -> None:
+    steps = take(at("gw-1", 1), at("gw-2", 2, 25.0, vetoes=(Veto(code="wind", outweighed=True),)))
+    assert steps[-1].incident.priority is Priority.GO
+
+
 def test_two_fights_with_a_gateway_between_that_hears_both_stay_two() -> None:
     levels = {"lafmax_db": 78.0, "event_class": "shout"}
     fights = [at("gw-1", 1, 0.0, **levels), at("gw-3", 3, 80.0, **levels)]

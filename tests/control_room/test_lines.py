@@ -236,9 +236,14 @@ def test_what_is_confirmed_says_so_and_by_whom() -> None:
 
 def test_what_speaks_against_an_alert_is_said_in_both_languages() -> None:
     doubted = alert(1, vetoes=(Veto(code="siren"), Veto(code="code_of_tomorrow")))
-    assert "meanwhile: siren / code_of_tomorrow" in line(doubted)
-    assert "tegelijk: sirene / code_of_tomorrow" in line(doubted, DUTCH)
-    assert "meanwhile" not in line(alert(1))
+    assert "perhaps siren / code_of_tomorrow" in line(doubted)
+    assert "misschien sirene / code_of_tomorrow" in line(doubted, DUTCH)
+    stands = alert(1, vetoes=(Veto(code="wind", outweighed=True),))
+    assert "meanwhile: wind at the microphone" in line(stands)
+    assert "tegelijk: wind op de microfoon" in line(stands, DUTCH)
+    for one in (alert(1), stands):
+        assert "perhaps" not in line(one)
+    assert "meanwhile" not in line(doubted)
 
 
 def test_lines_of_one_incident_say_which_and_how_many_sensors() -> None:

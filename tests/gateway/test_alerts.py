@@ -12,7 +12,8 @@ import pytest
 from gateway.alerts import AlertFactory, SensorContext, StreamClock, clock_of, event_id, with_published
 from gateway.contract.encoding import decode, encode
 from gateway.contract.examples import PLACE
-from gateway.contract.types import Alert, Clock, Timeline, TimelineRival
+from gateway.contract.one_sound import in_doubt
+from gateway.contract.types import Alert, Clock, Timeline, TimelineRival, Veto
 from gateway.contract.vocabulary import (
     ClockState,
     EndReason,
@@ -218,7 +219,10 @@ def test_vetoes_the_usual_level_and_the_timeline_are_told() -> None:
     decision = changed(START, vetoes=("siren", "wind"), above_usual_db=21.449, timeline=heard)
     alert = FACTORY.alert(decision, SENSOR, CLOCK)
 
-    assert [veto.code for veto in alert.vetoes] == ["siren", "wind"]
+    assert alert.vetoes == (Veto(code="siren", outweighed=True), Veto(code="wind", outweighed=True))
+    doubted = FACTORY.alert(changed(decision, doubted=True), SENSOR, CLOCK)
+    assert [veto.outweighed for veto in doubted.vetoes] == [False, False]
+    assert (in_doubt(alert), in_doubt(doubted)) == (False, True)
     assert alert.above_usual_db == 21.4
     assert alert.timeline == Timeline(
         start_utc="2026-03-14T22:40:57.250Z",

@@ -83,6 +83,7 @@ def test_weak_evidence_in_the_wind_must_last_longer_and_counts_less() -> None:
     start = decide(Decider(DEFAULT_RULES), windy)[0]
     assert (plain.raised_s, plain.severity, plain.vetoes) == (5.5, Severity.HIGH, ())
     assert (start.raised_s, start.severity, start.vetoes) == (6.0, Severity.MEDIUM, ("wind",))
+    assert (plain.doubted, start.doubted) == (False, True)
     told, held_back = held(vetoed(sound(0.75, WEAK), VetoCode.WIND))
     assert (told, [one.vetoes for one in held_back]) == ([], [("wind",)])
 
@@ -92,6 +93,14 @@ def test_severity_rises_once_enough_comes_without_the_veto() -> None:
     hops = [replace(hop, vetoes=()) if hop.start_s >= 7.0 else hop for hop in hops]
     told = [(one.phase.value, one.severity.value, one.t_s) for one in decide(Decider(DEFAULT_RULES), hops)]
     assert told == [("start", "medium", 6.0), ("update", "high", 7.5), ("end", "high", 13.0)]
+
+
+def test_a_doubt_is_over_once_enough_comes_in_spite_of_the_veto_and_that_is_told() -> None:
+    hops = vetoed(sound(4.0, WEAK), VetoCode.WIND)
+    strong = [hop for hop in hops if 7.0 <= hop.start_s < 7.5]
+    hops = [replace(hop, scores={"scream": STRONG}) if hop in strong else hop for hop in hops]
+    told = [(one.phase.value, one.vetoes, one.doubted) for one in decide(Decider(DEFAULT_RULES), hops)]
+    assert told == [("start", ("wind",), True), ("update", ("wind",), False), ("end", ("wind",), False)]
 
 
 def test_a_veto_that_comes_later_is_told_in_an_update() -> None:
