@@ -3,23 +3,26 @@
 The input is blind to absolute level: every level is taken relative to the loudest A-weighted hop of the
 window itself, so a louder or quieter copy of the same sound gives the same numbers; how loud a sound is
 counts in the decisions, not here. Levels are kept down to `RANGE_DB` below that hop: what lies deeper is
-the recorder's floor (or a codec's silence), which must tell the model nothing. Missing hops and missing
-bands are marked, not filled in.
+the recorder's floor (or a codec's silence), which must tell the model nothing. Beside each band's level
+stands its contrast: how far it is above that band's own quiet level in the window (the level that a fifth
+of the heard hops stay below), which tells an event from the bed it lies in. Missing hops and missing bands
+are marked, not filled in.
 
-Bands above 6.3 kHz are left out. All sound that version 1 was trained on is sampled at 16 kHz and carries
+Bands above 6.3 kHz are left out. All sound that the model was trained on is sampled at 16 kHz and carries
 none of them, so a live sensor's 8 and 10 kHz bands, which the model has never seen, cannot move its scores.
 
-Channels of one hop (C = 54):
+Channels of one hop (C = 55):
 | channels | meaning |
 |---|---|
 | 0..21 | band level, 50 Hz..6.3 kHz: 0 = RANGE_DB below the loudest hop, 1 = equal to it, at most 1.4 |
-| 22..43 | 1 where that band is missing |
-| 44, 45 | LAeq and LAFmax, on the same scale as the bands |
+| 22..43 | band contrast: 0 = at the band's quiet level in this window, 1 = CONTRAST_DB above it |
+| 44, 45 | LAeq and LAFmax, on the same scale as the band levels |
 | 46 | LCpeak above LAeq, 40 dB = 1, at most 1.4 |
 | 47 | loudest sixteenth of the hop above LAeq, 12 dB (its greatest) = 1 |
 | 48, 49, 50 | roughness, harmonicity, flatness as sent, 0..1 |
 | 51, 52 | pitch band as 0..1, and 1 where there is a pitch |
-| 53 | 1 where the hop was heard; a hop that was not is all zero |
+| 53 | share of the bands that the source carries |
+| 54 | 1 where the hop was heard; a hop that was not is all zero |
 """
 
 from __future__ import annotations
@@ -37,10 +40,12 @@ from dsp.layout import (
     SUBMAX_STEP_DB,
 )
 
-MODEL_INPUT_VERSION = 1
+MODEL_INPUT_VERSION = 2
 BANDS_USED = 22
-CHANNELS = 2 * BANDS_USED + 10
+CHANNELS = 2 * BANDS_USED + 11
 RANGE_DB = 50.0
+CONTRAST_DB = 40.0
+QUIET_SHARE = 0.2
 
 _HEADROOM = 1.4
 _CREST_DB = 40.0
@@ -50,12 +55,14 @@ _FIRST_SCALAR = 2 * BANDS_USED
 # Levels are subtracted as whole hundredths of a decibel, which float32 holds exactly: that is what makes the
 # result independent of level to the last bit. A floor means "this or anything below" and is put out of reach.
 _LOWEST_CDB = np.float32(-100_000.0)
+_UNHEARD_CDB = np.float32(100_000.0)
+_RANGE_FLOOR_CDB = np.float32(-100.0 * RANGE_DB)
 _FLOOR_CDB = np.float32(CENTIDECIBEL_FLOOR)
 _CODE_CDB = np.rint(100.0 * (LEVEL_FLOOR_DB + LEVEL_STEP_DB * np.arange(256))).astype(np.float32)
 _CODE_CDB[[0, LEVEL_CODE_MISSING]] = _LOWEST_CDB
-_IS_MISSING = (np.arange(256) == LEVEL_CODE_MISSING).astype(np.float32)
 
 _PER_RANGE_CDB = np.float32(1.0 / (100.0 * RANGE_DB))
+_PER_CONTRAST_CDB = np.float32(1.0 / (100.0 * CONTRAST_DB))
 _PER_CREST_CDB = np.float32(1.0 / (100.0 * _CREST_DB))
 _FIELDS = FRAME_DTYPE.fields
 assert _FIELDS is not None
@@ -83,11 +90,15 @@ def model_input(frames: NDArray[np.void], valid: NDArray[np.bool_]) -> NDArray[n
     out = np.empty((*frames.shape, CHANNELS), dtype=np.float32)
 
     bands = out[..., :BANDS_USED]
-    np.subtract(_CODE_CDB[band_codes], loudest_cdb[..., np.newaxis], out=bands)
-    bands *= _PER_RANGE_CDB
+    # What lies below the range is cut off before contrast is taken, so a recorder's floor has none either.
+    bands_cdb = np.maximum(_CODE_CDB[band_codes] - loudest_cdb[..., np.newaxis], _RANGE_FLOOR_CDB)
+    np.multiply(bands_cdb, _PER_RANGE_CDB, out=bands)
     bands += 1.0
-    np.clip(bands, 0.0, _HEADROOM, out=bands)
-    out[..., BANDS_USED:_FIRST_SCALAR] = _IS_MISSING[band_codes]
+    np.minimum(bands, _HEADROOM, out=bands)
+    contrast = out[..., BANDS_USED:_FIRST_SCALAR]
+    np.subtract(bands_cdb, _quiet_cdb(bands_cdb, valid)[..., np.newaxis, :], out=contrast)
+    contrast *= _PER_CONTRAST_CDB
+    np.clip(contrast, 0.0, 1.0, out=contrast)
 
     scalars = out[..., _FIRST_SCALAR:]
     scalars[..., 0] = (laeq_cdb - loudest_cdb) * _PER_RANGE_CDB + 1.0
@@ -95,10 +106,18 @@ def model_input(frames: NDArray[np.void], valid: NDArray[np.bool_]) -> NDArray[n
     scalars[..., 2] = (_CODE_CDB[codes[..., _BYTE_OF["lcpeak_code"]]] - laeq_cdb) * _PER_CREST_CDB
     scalars[..., 3:8] = codes[..., _PLAIN_BYTES] * _PLAIN_SCALE
     scalars[..., 8] = codes[..., _PITCH_BYTE] > 0
-    scalars[..., 9] = 1.0
+    scalars[..., 9] = (band_codes != LEVEL_CODE_MISSING).mean(axis=-1)
+    scalars[..., 10] = 1.0
     np.clip(scalars, 0.0, _HEADROOM, out=scalars)
     out *= valid[..., np.newaxis]
     return out
+
+
+def _quiet_cdb(bands_cdb: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Per band, the level QUIET_SHARE of the heard hops stay below: (..., hops, bands) to (..., bands)."""
+    ordered = np.sort(np.where(valid[..., np.newaxis], bands_cdb, _UNHEARD_CDB), axis=-2)
+    place = (QUIET_SHARE * np.maximum(valid.sum(axis=-1) - 1, 0)).astype(np.intp)
+    return np.take_along_axis(ordered, place[..., np.newaxis, np.newaxis], axis=-2)[..., 0, :]
 
 
 def _without_floor(cdb: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from gateway.resources import config_root
 
 DEFAULT = "default"
 NONE = "none"
-DEFAULT_PACKAGE = "first"
+DEFAULT_PACKAGE = "ear"
 SUPPLIED = {
     DEFAULT: DEFAULT_PACKAGE,
     "default-int8": f"{DEFAULT_PACKAGE}/int8",

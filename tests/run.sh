@@ -11,7 +11,7 @@ VENV=.venv-test
 TFLITE_VENV=.venv-tflite
 # Everything whose outcome may depend on the runtime: the same windows, captures and events as in the other.
 TFLITE_TESTS="tests/gateway/test_classifier.py tests/gateway/test_model_package.py tests/gateway/test_replay.py
-    tests/training/test_runtimes.py tests/training/test_first_model.py
+    tests/training/test_runtimes.py tests/training/test_default_model.py
     tests/end_to_end/test_golden_captures.py tests/end_to_end/test_silence.py tests/regression"
 
 lacking() {

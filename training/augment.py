@@ -21,6 +21,7 @@ from dsp.layout import (
     LEVEL_CODE_OVERLOAD,
     LEVEL_FLOOR_DB,
     LEVEL_STEP_DB,
+    PITCH_CODE_MAX,
     SUBMAX_STEP_DB,
 )
 
@@ -135,6 +136,56 @@ def equalise(windows: Windows, gain_db: Floats) -> Windows:
         laeq_db=windows.laeq_db + a_delta_db,
         lafmax_db=windows.lafmax_db + a_delta_db,
         lcpeak_db=windows.lcpeak_db + c_delta_db,
+    )
+
+
+def transpose(windows: Windows, steps: NDArray[np.int64]) -> Windows:
+    """The same sound from a smaller or larger source: bands and pitch `steps` (n,) third-octaves higher."""
+    rows = np.arange(BAND_COUNT)[np.newaxis] - steps[:, np.newaxis]
+    taken = np.clip(rows, 0, BAND_COUNT - 1)
+    # Beyond the ends the spectrum is taken to go on falling.
+    beyond_db = np.float32(-6.0) * np.abs(rows - taken).astype(np.float32)
+    bands_db = np.take_along_axis(windows.bands_db, taken[:, np.newaxis], axis=2) + beyond_db[:, np.newaxis]
+    a_delta_db = _weighted_db(bands_db, _A_DB) - _weighted_db(windows.bands_db, _A_DB)
+    c_delta_db = _weighted_db(bands_db, _C_DB) - _weighted_db(windows.bands_db, _C_DB)
+    pitch = np.clip(windows.pitch + steps[:, np.newaxis], 1, PITCH_CODE_MAX)
+    return replace(
+        windows,
+        bands_db=bands_db,
+        laeq_db=windows.laeq_db + a_delta_db,
+        lafmax_db=windows.lafmax_db + a_delta_db,
+        lcpeak_db=windows.lcpeak_db + c_delta_db,
+        pitch=np.where(windows.pitch > 0, pitch, 0.0).astype(np.float32),
+        missing=np.take_along_axis(windows.missing, taken, axis=1),
+    )
+
+
+def add_floor(windows: Windows, below_loudest_db: Floats, tilt_db: Floats) -> Windows:
+    """A steady noise floor under each window: the sensor's own, or a street's.
+
+    below_loudest_db: (n,) how far the floor's A-weighted level lies below the window's loudest hop; tilt_db:
+    (n,) what each octave upwards changes in its third-octave levels (pink noise 0).
+    """
+    octave = np.log2(BAND_CENTRES_HZ / 1000.0).astype(np.float32)
+    shape_db = tilt_db[:, np.newaxis] * octave
+    loudest_db = np.where(windows.valid, windows.laeq_db, _NOTHING_DB).max(axis=1)
+    floor_db = shape_db + (loudest_db - below_loudest_db - _weighted_db(shape_db, _A_DB))[:, np.newaxis]
+    laeq_db = _weighted_db(floor_db, _A_DB)[:, np.newaxis]
+    heard = windows.valid.astype(np.float32)
+    share = _voice_share(windows.bands_db, np.broadcast_to(floor_db[:, np.newaxis], windows.bands_db.shape))
+    above_db = _power_sum(windows.laeq_db, laeq_db) - windows.laeq_db
+    loudest_db_of_hop = _power_sum(windows.laeq_db + windows.submax_db, laeq_db)
+    return replace(
+        windows,
+        bands_db=_power_sum(windows.bands_db, floor_db[:, np.newaxis]),
+        laeq_db=windows.laeq_db + above_db,
+        lafmax_db=_power_sum(windows.lafmax_db, laeq_db),
+        lcpeak_db=np.maximum(windows.lcpeak_db, laeq_db + 10.0),
+        submax_db=np.maximum(loudest_db_of_hop - windows.laeq_db - above_db, 0.5),
+        roughness=(share * windows.roughness + (1.0 - share) * 64.0) * heard,
+        harmonicity=(share * windows.harmonicity + (1.0 - share) * 40.0) * heard,
+        flatness=(share * windows.flatness + (1.0 - share) * 235.0) * heard,
+        pitch=np.where(share > 0.5, windows.pitch, 0.0).astype(np.float32),
     )
 
 

@@ -18,7 +18,7 @@ from gateway.decisions.rules import DEFAULT_RULES
 from training.evaluation import Scored, negative_clips
 from training.labels import LABELS, POSITIVES
 from training.metrics import Group, group_of, threshold_at
-from training.sampler import RECENT_HOPS
+from training.sampler import RECENT_HOPS, VOICES, is_lone_cheer
 
 PRIOR = 0.1
 #: Alarms an hour, by the default rules, on negative clips of every kind (each holds a hard sound), and on
@@ -50,19 +50,25 @@ def fit_calibration(with_logits: list[Scored]) -> Calibration:
         on = _windows_on([one for one in with_logits if one.item.target == label], column)
         off = [one.scores[:, column] for one in with_logits if one.item.target not in POSITIVES]
         if len(on) and off:
-            scale[column], bias[column] = _logistic(on, np.concatenate(off))
+            scale[column], bias[column] = logistic(on, np.concatenate(off))
     return Calibration(scale, bias)
 
 
 def thresholds_of(scored: list[Scored]) -> dict[str, float]:
-    """By positive label, the lowest threshold that keeps both rates of alarms; 0.5 without negatives."""
+    """By positive label, the lowest threshold that keeps both rates of alarms; 0.5 without negatives.
+
+    A single loud voice that cheers counts neither for nor against the voice classes here.
+    """
     negatives = negative_clips(scored)
     if not negatives:
         return dict.fromkeys(POSITIVES, 0.5)
     steady = [one for one in negatives if one.item.target in STEADY_TARGETS]
+    without_cheers = [one for one in negatives if not is_lone_cheer(one.item)]
     return {
         label: max(
-            threshold_at(decision_group(negatives, label), PER_HOUR_HARD),
+            threshold_at(
+                decision_group(without_cheers if label in VOICES else negatives, label), PER_HOUR_HARD
+            ),
             threshold_at(decision_group(steady, label), PER_HOUR_STEADY) if steady else 0.0,
         )
         for label in POSITIVES
@@ -97,11 +103,11 @@ def _windows_on(items: list[Scored], column: int) -> NDArray[np.float32]:
     return np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.float32)
 
 
-def _logistic(on: NDArray[np.float32], off: NDArray[np.float32]) -> tuple[float, float]:
-    """Newton's method for two parameters."""
+def logistic(on: NDArray[np.float32], off: NDArray[np.float32], prior: float = PRIOR) -> tuple[float, float]:
+    """Scale and bias by Newton's method; the two groups weigh prior and 1 - prior."""
     logit = np.concatenate([on, off]).astype(np.float64)
     truth = np.concatenate([np.ones(len(on)), np.zeros(len(off))])
-    weight = np.where(truth > 0, PRIOR / len(on), (1.0 - PRIOR) / len(off))
+    weight = np.where(truth > 0, prior / len(on), (1.0 - prior) / len(off))
     scale, bias = 1.0, 0.0
     for _ in range(50):
         p = 1.0 / (1.0 + np.exp(-np.clip(scale * logit + bias, -40.0, 40.0)))

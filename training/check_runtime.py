@@ -1,6 +1,6 @@
 """Does a TFLite runtime give the scores that it should? Runs with either runtime and numpy alone.
 
-    python -m training.check_runtime config/models/first CHECK.npz
+    python -m training.check_runtime config/models/ear CHECK.npz
 
 CHECK.npz is what `training.export --write-check` keeps: windows of real sound (`inputs`), the trained
 network's own scores (`expected`) and those of the 8-bit file in `ai-edge-litert` (`int8`). The float32 file

@@ -2,8 +2,8 @@
 
     python -m training.crossvalidate --features FOLDER --work FOLDER [--steps N] [--threads N] [--only FOLD]
 
-Writes `training/RESULTS.md` and `training/results.json`. Out-of-fold logits are kept in the work folder, so
-that a broken-off run goes on where it was.
+Writes `RESULTS.md` and `results.json` into the work folder, where out-of-fold logits are kept too, so that a
+broken-off run goes on where it was. Without the teachers' lessons: those know other folds' labels.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from training.evaluation import Scored, all_figures
 from training.fit import Schedule, logits_of, train
 from training.results import results_page
 from training.store import Store
-
-ROOM = Path(__file__).parent
 
 
 def out_of_fold(store: Store, schedule: Schedule, work: Path, threads: int) -> list[NDArray[np.float32]]:
@@ -61,7 +59,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=Schedule().steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", type=int, help="train this fold alone, for folds side by side")
-    parser.add_argument("--out", type=Path, default=ROOM)
     args = parser.parse_args(argv)
     store = features.load(args.features)
     if any(item.part not in ("train", "tune") for item in store.items):
@@ -77,8 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for item, score in zip(store.items, scores, strict=True)
     ]
     results = {"steps": args.steps, "folds": len({i.fold for i in store.items}), **all_figures(scored)}
-    (args.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (args.out / "RESULTS.md").write_text(results_page(results), encoding="utf-8")
+    (args.work / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (args.work / "RESULTS.md").write_text(results_page(results), encoding="utf-8")
     print(results_page(results))
     return 0
 

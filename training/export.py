@@ -1,6 +1,6 @@
 """The trained network as a model package: two TFLite files, their descriptions, and proof that they agree.
 
-    python -m training.export --model FOLDER --features FOLDER --data DIR --package config/models/first
+    python -m training.export --model FOLDER --features FOLDER --data DIR --package config/models/ear
 
 `model.tflite` is float32 and must agree with torch to 1e-4 in `ai-edge-litert`. `int8/` is a package of its
 own, for gateways with little memory or an old processor: the same network in 8-bit integers
@@ -56,7 +56,7 @@ class Refused(Exception):
 
 def load_scorer(folder: Path) -> Scorer:
     """What `training.train` wrote, ready to score."""
-    net = Net(len(LABELS))
+    net = Net(len(LABELS), hints=0)
     net.load_state_dict(torch.load(folder / "net.pt", weights_only=True))
     with np.load(folder / "calibration.npz") as arrays:
         scale, bias = torch.from_numpy(arrays["scale"]), torch.from_numpy(arrays["bias"])

@@ -1,6 +1,6 @@
 """What a model package makes of the committed captures, in the gateway's own pipeline at default settings.
 
-    python -m training.hear [--package config/models/first] [--out training/CAPTURES.md]
+    python -m training.hear [--package config/models/ear] [--out training/CAPTURES.md]
 
 A look, not a test set: nothing is trained, tuned or chosen by it.
 """
@@ -85,7 +85,7 @@ def _line(one: Heard) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.hear", description=__doc__.split("\n")[0])
-    parser.add_argument("--package", type=Path, default=Path("config/models/first"))
+    parser.add_argument("--package", type=Path, default=Path("config/models/ear"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "CAPTURES.md")
     args = parser.parse_args(argv)
     package = load_package(

@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 from dsp.model_input import model_input
 from training import augment
 from training.labels import LABELS, NEGATIVES, OTHER, POSITIVES
-from training.store import Store
+from training.store import Item, Store
 
 RECENT_HOPS = 4
 POSITIVE_SHARE = 0.42
 MATCHED_SHARE = 0.4
 NAMED_NEGATIVE_WEIGHT = 0.15
 VOICES = ("shout", "scream")
+#: Third-octaves by which a sound is now and then moved up or down: other throats, other panes, other guns.
+TRANSPOSITIONS = np.array([0, 0, 0, 0, 1, -1])
+#: Data sets of single voices, whose cheers are no crowds; what they are not is asked with this weight.
+LONE_VOICES = frozenset({"emogator"})
+LONE_CHEER_WEIGHT = 0.15
 
 #: How often each kind of negative is drawn: voices of all kinds and impulses are easily mistaken for events.
 NEGATIVE_WEIGHTS: Mapping[str, float] = {
@@ -59,11 +64,18 @@ BED_WEIGHTS: Mapping[str, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """inputs: (n, hops, CHANNELS); targets, weights: (n, len(LABELS))."""
+    """inputs: (n, hops, CHANNELS); targets, weights: (n, len(LABELS)).
+
+    ends: (n,) frame of the store in which each window ends; bed_ends: that of the bed laid under it, -1
+    without one; snr_db: (n,) level above that bed, infinite without one.
+    """
 
     inputs: NDArray[np.float32]
     targets: NDArray[np.float32]
     weights: NDArray[np.float32]
+    ends: NDArray[np.int64]
+    bed_ends: NDArray[np.int64]
+    snr_db: NDArray[np.float32]
 
 
 class Sampler:
@@ -79,7 +91,7 @@ class Sampler:
         self._counts = np.array([item.count for item in store.items])
         self._bands_hz = np.array([item.band_hz for item in store.items], dtype=np.float32)
         self._pools = self._make_pools(hardness)
-        self._recent = _recently(store.active, self._starts, RECENT_HOPS)
+        self._recent = recently(store.active, self._starts, RECENT_HOPS)
 
     def batch(self, size: int) -> Batch:
         """One batch: positives and negatives, about half of them laid over another sound.
@@ -96,12 +108,14 @@ class Sampler:
         ends = self._draw_ends(items, np.arange(size) < positive)
         windows = augment.decode(*self._cut(items, ends))
         windows = augment.equalise(windows, augment.random_paths(size, self._rng))
-        mixed, windows = self._lay_over_beds(items, windows)
+        windows = augment.transpose(windows, self._rng.choice(TRANSPOSITIONS, size))
+        mixed, windows, bed_ends, snr_db = self._lay_over_beds(items, windows)
+        windows = self._over_floors(windows)
         targets, weights = self._targets(items, ends, mixed)
         missing = windows.missing | augment.random_missing(size, self._bands_hz[items], self._rng)
         valid = augment.random_losses(windows.valid, self._rng)
         frames = augment.encode(augment.replace(windows, missing=missing))
-        return Batch(model_input(frames, valid), targets, weights)
+        return Batch(model_input(frames, valid), targets, weights, ends, bed_ends, snr_db)
 
     def _make_pools(
         self, hardness: NDArray[np.float64] | None
@@ -181,7 +195,7 @@ class Sampler:
 
     def _lay_over_beds(
         self, items: NDArray[np.int64], windows: augment.Windows
-    ) -> tuple[NDArray[np.bool_], augment.Windows]:
+    ) -> tuple[NDArray[np.bool_], augment.Windows, NDArray[np.int64], NDArray[np.float32]]:
         """Half of the clips get a bed; mixtures have theirs already."""
         count = len(items)
         is_clip = np.array([self._store.items[n].kind == "clip" for n in items])
@@ -194,7 +208,16 @@ class Sampler:
         snr_db = self._rng.uniform(-3.0, 25.0, count).astype(np.float32)
         gain_db = snr_db + _mean_level_db(beds) - _loud_level_db(windows)
         together = augment.add(windows, beds, gain_db)
-        return mixed, _choose(mixed, together, windows)
+        bed_ends = np.where(mixed, bed_ends, -1)
+        snr_db = np.where(mixed, snr_db, np.float32(np.inf))
+        return mixed, _choose(mixed, together, windows), bed_ends, snr_db
+
+    def _over_floors(self, windows: augment.Windows) -> augment.Windows:
+        """A third of the windows with a noise floor 20 to 50 dB down, from pink to white and beyond."""
+        count = len(windows.laeq_db)
+        below_db = self._rng.uniform(20.0, 50.0, count).astype(np.float32)
+        tilt_db = self._rng.uniform(-3.0, 4.0, count).astype(np.float32)
+        return _choose(self._rng.random(count) < 0.35, augment.add_floor(windows, below_db, tilt_db), windows)
 
     def _targets(
         self, items: NDArray[np.int64], ends: NDArray[np.int64], mixed: NDArray[np.bool_]
@@ -218,6 +241,8 @@ class Sampler:
             if item.target in VOICES:
                 other = VOICES[1 - VOICES.index(item.target)]
                 weights[row, LABELS.index(other)] = 0.15
+            if is_lone_cheer(item):
+                weights[row, [LABELS.index(voice) for voice in VOICES]] = LONE_CHEER_WEIGHT
             if item.target == "ambience" or item.bed_target == "ambience":
                 weights[row, LABELS.index("speech")] = 0.0
         return targets, weights
@@ -227,12 +252,17 @@ class Sampler:
         return not self._store.active[max(end - self._hops + 1, 0) : end + 1].any()
 
 
+def is_lone_cheer(item: Item) -> bool:
+    """A single loud voice that cheers, laughs or calls: often no other sound than a shout or a scream."""
+    return item.dataset in LONE_VOICES and item.target in ("cheer_crowd", OTHER)
+
+
 def _negatives_of(dataset: str) -> str:
     """Name of the pool of a data set's negatives: same microphone, other sound."""
     return f"negatives of {dataset}"
 
 
-def _recently(active: NDArray[np.bool_], starts: NDArray[np.int64], hops: int) -> NDArray[np.bool_]:
+def recently(active: NDArray[np.bool_], starts: NDArray[np.int64], hops: int) -> NDArray[np.bool_]:
     """Where the sound is on in this hop or one of the `hops` - 1 before it, inside the same item."""
     first = np.zeros(len(active), dtype=bool)
     first[starts] = True

@@ -1,6 +1,6 @@
 """Train the final network: fitted on the part `train`, calibrated and given thresholds on the part `tune`.
 
-    python -m training.train --features FOLDER --out FOLDER [--steps N] [--threads N]
+    python -m training.train --features FOLDER --out FOLDER [--lessons FILE] [--steps N] [--threads N]
 
 Writes `net.pt`, `calibration.npz` and `tuned.json` (thresholds, and figures on tune).
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training import distil
 from training import store as features
 from training.calibrate import decision_group, fit_calibration, thresholds_of
 from training.evaluation import Scored, class_figures, clips_for
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split("\n")[0])
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--lessons", type=Path, help="what training.distil wrote for the same features")
     parser.add_argument("--steps", type=int, default=Schedule().steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -69,10 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     of_train = [item for item in store.items if item.part == "train"]
     of_tune = [item for item in store.items if item.part == "tune"]
     if args.tune_only:
-        net = Net(len(LABELS))
+        net = Net(len(LABELS), hints=0)
         net.load_state_dict(torch.load(args.out / "net.pt", weights_only=True))
     else:
-        net = train(store.subset(of_train), Schedule(steps=args.steps, seed=args.seed), args.threads)
+        lessons = None if args.lessons is None else distil.load(args.lessons)
+        schedule = Schedule(steps=args.steps, seed=args.seed)
+        net = train(store.subset(of_train), schedule, args.threads, lessons)
+        args.out.mkdir(parents=True, exist_ok=True)
+        torch.save(net.state_dict(), args.out / "net.pt")
     with_logits = scored_items(net, store, of_tune)
     calibration = fit_calibration(with_logits)
     scored = [Scored(one.item, calibration.scores(one.scores), one.active) for one in with_logits]
@@ -90,8 +96,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             for row in class_figures(scored, np.random.default_rng(1))
         },
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.save(net.state_dict(), args.out / "net.pt")
     np.savez(args.out / "calibration.npz", scale=calibration.scale, bias=calibration.bias)
     (args.out / "tuned.json").write_text(json.dumps(tuned, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({name: tuned[name] for name in ("thresholds", "raised", "tune")}, indent=1))

@@ -10,11 +10,11 @@ from dsp.layout import (
     centidecibels,
     level_codes,
 )
-from dsp.model_input import BANDS_USED, CHANNELS, RANGE_DB, model_input
+from dsp.model_input import BANDS_USED, CHANNELS, CONTRAST_DB, RANGE_DB, model_input
 
 HOPS = 20
-MASKS = slice(BANDS_USED, 2 * BANDS_USED)
-LAEQ, VALID = 2 * BANDS_USED, CHANNELS - 1
+CONTRAST = slice(BANDS_USED, 2 * BANDS_USED)
+LAEQ, CARRIED, VALID = 2 * BANDS_USED, CHANNELS - 2, CHANNELS - 1
 
 
 def _window(seed: int, mean_db: float = -45.0) -> np.ndarray:
@@ -98,15 +98,38 @@ def test_missing_hops_are_zero_whatever_their_rows_hold() -> None:
     assert expected[15:, VALID].all()
 
 
-def test_a_missing_band_is_marked_and_not_silence() -> None:
+def test_bands_that_a_source_cannot_carry_are_counted_and_read_like_silence() -> None:
     frames = _window(3)
-    frames["bands"][4, 10] = LEVEL_CODE_MISSING
-    frames["bands"][5, 10] = 0
+    assert (model_input(frames, ALL)[:, CARRIED] == 1.0).all()
+    silent = frames.copy()
+    silent["bands"][:, 20:] = 0
+    frames["bands"][:, 20:] = LEVEL_CODE_MISSING
     given = model_input(frames, ALL)
-    assert given[4, 10] == given[5, 10] == 0.0
-    assert given[4, MASKS][10] == 1.0
-    assert given[5, MASKS][10] == 0.0
-    assert given[:, MASKS].sum() == 1.0
+    assert given[:, CARRIED] == pytest.approx(20 / BANDS_USED)
+    others = np.delete(np.arange(CHANNELS), CARRIED)
+    assert np.array_equal(given[:, others], model_input(silent, ALL)[:, others])
+
+
+def test_contrast_is_how_far_a_band_stands_out_of_its_own_quiet_level() -> None:
+    frames = _window(9)
+    frames["laeq_cdb"] = -3000
+    frames["bands"] = level_codes(np.full((HOPS, 24), -50.0))
+    frames["bands"][13, 5] = level_codes(np.array(-35.0))
+    frames["bands"][14, 6] = level_codes(np.array(-50.0 + CONTRAST_DB + 8.0))
+    frames["bands"][15, 7] = level_codes(np.array(-60.0))
+    contrast = model_input(frames, ALL)[:, CONTRAST]
+    assert contrast[13, 5] == pytest.approx(15.0 / CONTRAST_DB)
+    assert contrast[14, 6] == 1.0
+    assert contrast[15, 7] == 0.0
+    assert np.count_nonzero(contrast) == 2
+
+
+def test_missing_hops_have_no_part_in_the_quiet_level() -> None:
+    frames = _window(10)
+    valid = np.random.default_rng(4).random(HOPS) > 0.4
+    expected = model_input(frames, valid)
+    frames["bands"][~valid] = 253
+    assert np.array_equal(model_input(frames, valid), expected)
 
 
 def test_bands_above_six_kilohertz_do_not_matter() -> None:

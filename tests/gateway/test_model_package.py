@@ -155,9 +155,9 @@ def test_a_model_file_that_is_not_the_described_one(folder: ModelFolder) -> None
     [
         ("layout", "2", "trained on feature layout 2, sensors here send layout 1"),
         ("model_input_version", "99", "it needs model input 99, this release makes"),
-        ("input_shape", "[20, 53]", "its input has shape (20, 53), this release makes 54 channels a hop"),
-        ("input_shape", "[0, 54]", "its input has shape (0, 54)"),
-        ("input_shape", "[-1, 54]", "its input has shape (-1, 54)"),
+        ("input_shape", "[20, 53]", "its input has shape (20, 53), this release makes 55 channels a hop"),
+        ("input_shape", "[0, 55]", "its input has shape (0, 55)"),
+        ("input_shape", "[-1, 55]", "its input has shape (-1, 55)"),
         ("positives", '["shout", "scream", "glass_break", "gunshot", "yodel"]', "['yodel'] are not among"),
         ("positives", '["shout"]', "its thresholds do not name exactly its positives"),
     ],

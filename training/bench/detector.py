@@ -1,6 +1,6 @@
 """What the bench asks of a detector, and how one is named on the command line.
 
-A detector is written as `NAME=MODULE:ARGUMENT`, for example `ours=training.bench.ours:config/models/first`.
+A detector is written as `NAME=MODULE:ARGUMENT`, for example `ours=training.bench.ours:config/models/ear`.
 The bench imports MODULE in each of its worker processes and calls its `load(ARGUMENT)`, which returns a
 Detector. So a module that is heavy to import is imported only where it is used.
 """

@@ -116,8 +116,8 @@ def test_streams_hold_every_negative_clip_once(data: Path) -> None:
 
 
 def test_a_detector_is_named_by_module_and_argument() -> None:
-    named = parse_name("ours=training.bench.ours:config/models/first")
+    named = parse_name("ours=training.bench.ours:config/models/ear")
     assert (named.name, named.module) == ("ours", "training.bench.ours")
-    assert named.argument == "config/models/first"
+    assert named.argument == "config/models/ear"
     with pytest.raises(ValueError, match="NAME=MODULE"):
         parse_name("yamnet")

@@ -23,7 +23,7 @@ Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def classifier() -> Classifier:
     return Classifier(
         load_package(
-            ROOT / "config" / "models" / "first",
+            ROOT / "config" / "models" / "ear",
             layout_id=LAYOUT_ID,
             model_input_version=MODEL_INPUT_VERSION,
             channels=CHANNELS,
