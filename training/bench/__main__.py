@@ -5,7 +5,7 @@
 
 On the part tune it also sets the rivals' thresholds and keeps them in the work folder; the report takes them
 from there. What was rendered and scored before is not done again. `--quick` is a smaller bench, for a first
-look, and writes nothing.
+look, and writes nothing. `--only-thresholds` sets those of tune without a report.
 """
 
 from __future__ import annotations
@@ -43,17 +43,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments().parse_args(argv)
     try:
         named = [parse_name(text) for text in args.detectors]
+        if args.only_thresholds and args.part != "tune":
+            raise ValueError("thresholds are set on the part tune alone")
         _thresholds_there(args, named)
         part_of = load_parts(args.parts)
         clips = clips_of(read_manifest(args.data), part_of, [args.part], read_report=args.read_report)
     except (ValueError, PermissionError) as problem:
         print(f"training.bench: {problem}", file=sys.stderr)
         return 2
+    if args.only_thresholds:
+        print(json.dumps(thresholds_of(args, named, clips), indent=1))
+        return 0
     results = results_of(args, named, clips)
     print(console(results))
     if not args.quick:
         _write(args.out, results)
     return 0
+
+
+def thresholds_of(args: argparse.Namespace, named: Sequence[Named], clips: Sequence[Clip]) -> Settings:
+    """The thresholds from tune, without a report: of its sets only the one that sets them is played."""
+    args.sets = "rare"
+    shelves = _render(args, Catalogue(clips))
+    return _settings(args, Bench(shelves, _score(args, named, shelves)))
 
 
 def results_of(args: argparse.Namespace, named: Sequence[Named], clips: Sequence[Clip]) -> dict[str, Any]:
@@ -90,6 +102,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--part", choices=("tune", "report"), default="tune")
     parser.add_argument("--read-report", action="store_true", help="only for the final report")
     parser.add_argument("--quick", action="store_true", help="fewer mixtures, no streams, nothing written")
+    parser.add_argument("--only-thresholds", action="store_true", help="set those of tune, write no report")
     parser.add_argument("--sets", default=",".join(SETS), help="of clips,rare,street,streams")
     parser.add_argument("--rare", type=int, help="rare mixtures of each class at each ratio")
     parser.add_argument("--street", type=int, help="street recordings of ten minutes")

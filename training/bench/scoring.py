@@ -25,7 +25,14 @@ from training.bench.shelf import Shelf
 
 OURS = "training.bench.ours"
 #: What our own figures depend on beside the model package.
-_OURS = ("dsp", "gateway/decisions", "gateway/pipeline.py", "gateway/replay.py", "gateway/classifier.py")
+_OURS = (
+    "dsp",
+    "gateway/decisions",
+    "gateway/vetoes",
+    "gateway/pipeline.py",
+    "gateway/replay.py",
+    "gateway/classifier.py",
+)
 #: What the rivals of one room share.
 _SHARED = ("alarm_classes.py", "hearing.py", "windows.py")
 #: What the feature frames depend on.

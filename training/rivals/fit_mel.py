@@ -58,12 +58,14 @@ class Lesson:
         return np.stack(rows)
 
 
-def fit(train: Lesson, steps: int, size: int, minutes: float, seed: int) -> MelNet:
-    """A network trained on one part, at most so long."""
+def fit(train: Lesson, steps: int, size: int, minutes: float, seed: int, start: Path | None = None) -> MelNet:
+    """A network trained on one part, at most so long; start: weights to go on from."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     sampler = MelSampler(train.store, train.mel, train.numbers, rng)
     net = MelNet(len(LABELS)).to(memory_format=torch.channels_last)  # a quarter less work for a CPU
+    if start is not None:
+        net.load_state_dict(torch.load(start, weights_only=True))
     optimiser = torch.optim.AdamW(net.parameters(), lr=PEAK_RATE, weight_decay=DECAY)
     began, running, done, mined = time.monotonic(), 0.0, 0.0, False
     step = 0
@@ -128,11 +130,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=192)
     parser.add_argument("--minutes", type=float, default=1e6)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="go on from the weights of an earlier run")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     store, mel = features.load(args.features), mel_store.load(args.mel)
     train, tune = (Lesson(store, mel, part) for part in ("train", "tune"))
-    net = fit(train, args.steps, args.batch, args.minutes, args.seed)
+    net = fit(train, args.steps, args.batch, args.minutes, args.seed, args.start)
     args.out.mkdir(parents=True, exist_ok=True)
     torch.save(net.state_dict(), args.out / "mel.pt")
     figures = figures_of(tune.highest(net, range(len(tune.store.items))), tune.store.items)

@@ -56,7 +56,10 @@ class MelSampler(Sampler):
         targets, weights = self._targets(items, ends, mixed)
         missing = augment.random_missing(size, self._bands_hz[items], self._rng)
         power *= heard_of(missing)[:, np.newaxis]
-        return Batch(mel_input(power), targets, weights)
+        # Not distilled, so nobody asks which bed lies under which window, or how loud.
+        no_beds = np.full(size, -1, dtype=np.int64)
+        alone = np.full(size, np.inf, dtype=np.float32)
+        return Batch(mel_input(power), targets, weights, ends, no_beds, alone)
 
     def _power(self, items: NDArray[np.int64], ends: NDArray[np.int64]) -> Floats:
         """Windows whose last frame is where the hops `ends` (rows of the store) end, through random paths."""

@@ -76,6 +76,18 @@ def test_the_report_is_refused_without_a_word_and_without_thresholds(
     assert "run --part tune" in capsys.readouterr().err
 
 
+def test_thresholds_alone_are_kept_and_never_from_the_report(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = command(folder, "--only-thresholds", "--detectors", DETECTORS[0])
+    assert main(only) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert json.loads((folder / "work" / "thresholds.json").read_text())["loud"] == said["loud"]
+    assert not (folder / "out").exists()
+    assert main([*only, "--part", "report", "--read-report"]) == 2
+    assert "part tune alone" in capsys.readouterr().err
+
+
 def test_no_detector_is_a_clear_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(folder, "--detectors", "yamnet")) == 2
     assert "NAME=MODULE" in capsys.readouterr().err
