@@ -84,5 +84,5 @@ def _heard(path: Path, decision: Decision, setup: ReplaySetup) -> Heard:
         trace=trace,
         t_s=decision.t_s,
         contribution=contribution,
-        doubted=bool(decision.vetoes),
+        doubted=decision.doubted,
     )

@@ -16,9 +16,11 @@ from gateway.contract.words import (
     phase_word,
     priority_word,
     severity_word,
+    veto_word,
 )
 from gateway.decisions.decider import Decision
 from gateway.decisions.rules import ClassRule
+from gateway.decisions.types import HeldBack
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 from gateway.incidents.types import Telling
@@ -114,6 +116,12 @@ _NO_ALERT = {
 }
 
 
+_HELD_BACK = {
+    "en": "{t:9.3f} s  held back {sound} ({why})",
+    "nl": "{t:9.3f} s  tegengehouden {sound} ({why})",
+}
+_PERHAPS = {"en": "perhaps {what}", "nl": "misschien {what}"}
+_MEANWHILE = {"en": "meanwhile: {what}", "nl": "tegelijk: {what}"}
 _HIGHEST = {"en": "highest score:", "nl": "hoogste score:"}
 
 
@@ -138,6 +146,8 @@ class _Writer:
         else:
             self._heard_s = step.t_s
             self._highest = max(self._highest, *self._positives(step))
+            for held in step.held_back:
+                self.out.write(self._held_back(held, path) + "\n")
 
     def incident(self, telling: Telling, one: Together) -> None:
         """What an event says of its incident, on a line after that of the decision that made it so."""
@@ -187,14 +197,33 @@ class _Writer:
 
     def _text(self, decision: Decision, path: Path) -> str:
         lang = self.args.lang
-        name = f"{_plain(path)}: " if self.several else ""
         above = "" if decision.above_ambient_db is None else f"  +{decision.above_ambient_db:.1f} dB"
         score = "" if decision.score is None else f"  p {decision.score:.2f}"
         return (
-            f"{name}{decision.t_s:9.3f} s  {phase_word(decision.phase, lang):<8} "
+            f"{self._name(path)}{decision.t_s:9.3f} s  {phase_word(decision.phase, lang):<8} "
             f"{class_word(decision.event_class, lang):<14} {severity_word(decision.severity, lang):<8}"
             f" onset {decision.onset_s:.3f} s{score}  LAFmax {decision.lafmax_db:.1f} dB{above}"
+            f"{self._against(decision)}"
         )
+
+    def _against(self, decision: Decision) -> str:
+        """What spoke against it, and whether that still casts a doubt."""
+        if not decision.vetoes:
+            return ""
+        words = _PERHAPS if decision.doubted else _MEANWHILE
+        return "  " + words[self.args.lang].format(what=self._reasons(decision.vetoes))
+
+    def _held_back(self, held: HeldBack, path: Path) -> str:
+        """An event that vetoes kept from being raised: never a silent drop."""
+        sound = class_word(held.event_class, self.args.lang)
+        words = _HELD_BACK[self.args.lang]
+        return self._name(path) + words.format(t=held.t_s, sound=sound, why=self._reasons(held.vetoes))
+
+    def _reasons(self, codes: tuple[str, ...]) -> str:
+        return " / ".join(veto_word(code, self.args.lang) for code in codes)
+
+    def _name(self, path: Path) -> str:
+        return f"{_plain(path)}: " if self.several else ""
 
 
 def incident_fields(telling: Telling, one: Together) -> dict[str, Any]:
@@ -265,6 +294,7 @@ def step_fields(step: Analysis | Decision, model: ModelSetup) -> dict[str, Any]:
         "above_ambient_db": _rounded(step.above_ambient_db),
         "end_reason": None if step.end_reason is None else step.end_reason.value,
         "vetoes": list(step.vetoes),
+        "doubted": step.doubted,
         "model": model.model_id,
     }
 
