@@ -1,6 +1,6 @@
 """What the vetoes do to real sound: how often each fires on what, and what they cost and save in alerts.
 
-    python -m training.veto_figures --features F [--model PACKAGE] [--part tune]
+    python -m training.veto_figures --features F [--model PACKAGE] [--part tune] [--only siren wind_rain]
 
 Every clip and mixture of the part goes through the gateway's own pipeline, and what that heard through a
 second decider that knows no veto; levels as recorded at a full scale of 120 dB. Never the part report. Prints
@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--features", type=Path, required=True, metavar="F", help="from training.extract")
     parser.add_argument("--model", default=DEFAULT, help="a package (default: the supplied one)")
     parser.add_argument("--part", choices=PARTS, default="tune")
+    parser.add_argument("--only", nargs="+", metavar="LABEL", help="only these sounds (default: all)")
     args = parser.parse_args()
     model = choose_model(args.model)
     if model.problem is not None or model.classifier is None:
@@ -62,7 +63,7 @@ def main() -> int:
     rows: dict[str, Row] = defaultdict(Row)
     store = load(args.features)
     for item in store.items:
-        if item.part == args.part:
+        if item.part == args.part and (args.only is None or item.target in args.only):
             _hear(rows[_kind(item)], store, item, model.classifier, rules)
     print(f"Model {model.model_id}, part {args.part}.\n")
     print("\n".join([*_shares(rows), "", *_alerts(rows)]))
