@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,27 +27,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="directory that holds train/manifest.jsonl")
     parser.add_argument("--work", type=Path, required=True, help="folder for speech and networks, kept")
     parser.add_argument("--results", type=Path, default=_HERE / "results.json")
+    parser.add_argument(
+        "--only", nargs="*", default=(), help="of `coarser`: these streams, beside earlier ones"
+    )
     parser.add_argument("--also", type=Path, nargs="*", default=(), help="results of other runs to take in")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     args.work.mkdir(parents=True, exist_ok=True)
     for part in args.parts:
-        own = {} if part == "page" else {part: _run(part, args)}
-        results: dict[str, object] = {}
+        own: dict[str, Any] = {} if part == "page" else {part: _run(part, args)}
+        results: dict[str, Any] = {}
         for file in (args.results, *args.also):
             results |= json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        if args.only and part == "coarser":
+            own[part] = results.get(part, {}) | own[part]
         results |= own
         args.results.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         args.results.with_name("RESULTS.md").write_text(page(results), encoding="utf-8")
     return 0
 
 
-def _run(part: str, args: argparse.Namespace) -> object:
+def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
     # Imported here: each part needs other programs and packages.
     if part in ("rebuild", "coarser"):
         from training.leak.rebuild import coarser, rebuilding
 
-        return (rebuilding if part == "rebuild" else coarser)(args.data, args.work, _tell)
+        if part == "rebuild":
+            return rebuilding(args.data, args.work, _tell)
+        return coarser(args.data, args.work, _tell, args.only)
     if part == "words":
         from training.leak.words import word_figures
 

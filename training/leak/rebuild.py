@@ -84,12 +84,17 @@ def rebuilding(data: Path | None, work: Path, tell: Callable[[str], None]) -> di
     }
 
 
-def coarser(data: Path | None, work: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """The same attack on thinner versions of our stream, and on the control at lower rates."""
+def coarser(
+    data: Path | None, work: Path, tell: Callable[[str], None], only: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The same attack on thinner versions of our stream, and on the control at lower rates.
+
+    only: the names of some of them, none: all.
+    """
     sounds = sentences_spoken()
     clean = [sound.samples for sound in sounds]
     rows: dict[str, Any] = {}
-    for kind in coarser_kinds():
+    for kind in (kind for kind in coarser_kinds() if not only or kind.name in only):
         samples = _sounds(trained(kind, data, work, tell), kind, sounds)
         heard = recognised(samples, _model("sentences"))
         rows[kind.name] = {

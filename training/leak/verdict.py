@@ -25,7 +25,7 @@ def verdict(results: Mapping[str, Any]) -> Iterable[str]:
         yield _words(results["words"])
     if "speakers" in results:
         yield _speakers(results["speakers"])
-    if "coarser" in results:
+    if "coarser" in results and "rebuild" in results:
         yield _coarser(results["coarser"], results["rebuild"])
 
 
