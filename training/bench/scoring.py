@@ -21,7 +21,7 @@ from training.bench.alarms import Alarm
 from training.bench.detector import RATE_HZ, Detector, Named, load
 from training.bench.ours import OurDetector
 from training.bench.sensor import FULL_SCALE_DB, to_float
-from training.bench.shelf import Shelf
+from training.bench.shelf import Shelf, open_shelf
 
 OURS = "training.bench.ours"
 #: What our own figures depend on beside the model package.
@@ -55,8 +55,11 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
+    """Names the shelf and does not hold it: its truth would travel to the workers with every recording."""
+
     named: Named
-    shelf: Shelf
+    set_name: str
+    folder: Path
     number: int
     frames_file: Path | None
 
@@ -87,7 +90,7 @@ def _frames_file(shelf: Shelf, workers: int) -> Path:
     files = tuple(_ROOT / "dsp" / f"{name}.py" for name in _FRONT_END)
     kept = shelf.folder / f"frames-{_digest_of(files)}.npz"
     if not kept.exists():
-        jobs = [(shelf, number) for number in range(len(shelf.recordings))]
+        jobs = [(shelf.name, shelf.folder, number) for number in range(len(shelf.recordings))]
         with _pool(workers) as pool:
             made = pool.map(_frames_one, jobs, chunksize=4)
         raw = [rows.view(np.uint8).reshape(-1, FRAME_DTYPE.itemsize) for rows in made]
@@ -128,7 +131,8 @@ def _digest_of(paths: tuple[Path, ...], *more: str) -> str:
 
 def _score_all(kept: Path, named: Named, shelf: Shelf, workers: int) -> None:
     frames_file = _frames_file(shelf, workers) if named.module == OURS else None
-    jobs = [_Job(named, shelf, number, frames_file) for number in range(len(shelf.recordings))]
+    numbers = range(len(shelf.recordings))
+    jobs = [_Job(named, shelf.name, shelf.folder, number, frames_file) for number in numbers]
     with _pool(workers) as pool:
         results = pool.map(_score_one, jobs, chunksize=2)
     own_alerts = [alerts for _, _, alerts in results]
@@ -150,7 +154,7 @@ def _pool(workers: int) -> Any:
 def _score_one(job: _Job) -> tuple[float, NDArray[np.float32], list[dict[str, Any]] | None]:
     detector = _loaded(job.named)
     if job.frames_file is None:
-        samples = to_float(job.shelf.samples(job.number))
+        samples = to_float(_opened(job.set_name, job.folder).samples(job.number))
         return detector.hop_s, _checked(detector, detector.score(samples, FULL_SCALE_DB)), None
     hearing = cast(OurDetector, detector).hear(_frames(job.frames_file)[job.number], FULL_SCALE_DB)
     return detector.hop_s, hearing.scores, [asdict(alarm) for alarm in hearing.alerts]
@@ -162,9 +166,14 @@ def _checked(detector: Detector, scores: NDArray[np.float32]) -> NDArray[np.floa
     return scores.astype(np.float32)
 
 
-def _frames_one(job: tuple[Shelf, int]) -> NDArray[np.void]:
-    shelf, number = job
-    return frames_of(to_float(shelf.samples(number)).astype(np.float64), RATE_HZ)
+def _frames_one(job: tuple[str, Path, int]) -> NDArray[np.void]:
+    set_name, folder, number = job
+    return frames_of(to_float(_opened(set_name, folder).samples(number)).astype(np.float64), RATE_HZ)
+
+
+@lru_cache(maxsize=1)
+def _opened(set_name: str, folder: Path) -> Shelf:
+    return open_shelf(set_name, folder)
 
 
 @lru_cache(maxsize=1)
