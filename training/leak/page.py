@@ -11,6 +11,7 @@ from training.leak.wording import (
     GOAL_EQUAL_ERROR,
     GOAL_ERROR,
     KNOWLEDGE,
+    THINNER,
     chance,
     number,
     share,
@@ -111,7 +112,12 @@ def _coarser(found: Mapping[str, Any]) -> Iterable[str]:
     yield from table(
         ("stream", "word error rate", "chance", "STOI"),
         [
-            (name.replace("_", " "), share(row["sentences"]), share(row["chance"]), number(row["stoi"]))
+            (
+                THINNER.get(name, name.replace("_", " ")),
+                share(row["sentences"]),
+                share(row["chance"]),
+                number(row["stoi"]),
+            )
             for name, row in found.items()
         ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from training.leak.wording import GOAL_EQUAL_ERROR, GOAL_ERROR, KNOWLEDGE, chance, share, table
+from training.leak.wording import GOAL_EQUAL_ERROR, GOAL_ERROR, KNOWLEDGE, THINNER, chance, share, table
 
 _LEAVING = {
     "wire": "wire, and captures made by hand (`agw record`)",
@@ -26,7 +26,7 @@ def verdict(results: Mapping[str, Any]) -> Iterable[str]:
     if "speakers" in results:
         yield _speakers(results["speakers"])
     if "coarser" in results and "rebuild" in results:
-        yield _coarser(results["coarser"], results["rebuild"])
+        yield from _coarser(results["coarser"], results["rebuild"])
 
 
 def leaving(results: Mapping[str, Any]) -> Iterable[str]:
@@ -109,12 +109,18 @@ def _speakers(found: Mapping[str, Any]) -> str:
     )
 
 
-def _coarser(found: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> str:
-    names = [name for name in found if name.startswith("wire")]
-    best = max(names, key=lambda name: float(found[name]["sentences"]["value"]))
-    now, then = rebuilt["rows"]["wire"]["sentences"], found[best]["sentences"]
-    return (
-        f"- **Thinner streams**: of {len(names)} tried, {best.replace('_', ' ')} helps most: knowing the "
-        "very "
-        f"sentences {then['value']:.1%} wrong instead of {now['value']:.1%}."
+def _coarser(found: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> Iterable[str]:
+    rows = rebuilt["rows"]
+    now = _below(rows["wire"]["sentences"], rows["wire_of_another_sentence"]["sentences"])
+    yield (
+        "- **What a thinner stream would bring**, knowing the very sentences, in points of word error "
+        "rate below "
+        f"what another sentence's sound gives. Our stream: {now}."
     )
+    for name in (name for name in found if name.startswith("wire")):
+        yield f"  - {THINNER[name]}: {_below(found[name]['sentences'], found[name]['chance'])}."
+
+
+def _below(value: Mapping[str, float], other: Mapping[str, float]) -> str:
+    points = 100 * (other["value"] - value["value"])
+    return f"{points:.1f} points ({value['value']:.1%} against {other['value']:.1%})"

@@ -12,6 +12,11 @@ KNOWLEDGE = {
     "words": "their words, any order",
     "english": "English as shipped",
 }
+THINNER = {
+    "wire_octaves": "bands in octaves",
+    "wire_bands_4_a_second": "bands 4 a second, the rest 8",
+    "wire_all_4_a_second": "all fields 4 a second",
+}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
