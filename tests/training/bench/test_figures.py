@@ -142,3 +142,15 @@ def test_a_goal_is_reached_or_not_by_its_own_figure() -> None:
     assert "| alerts in the street, below 10 dB | 0.60 | 0.50 (0.80-1.00) | no |" in page
     assert "| false alarms by those alerts | 6/h | 7.0/h | no |" in page
     assert "| event F1 lost to privacy | at most 0.05 | no rival without it was run | not shown |" in page
+
+
+def test_a_student_that_finds_less_shows_nothing_about_privacy() -> None:
+    share = {"value": 0.92, "low": 0.8, "high": 1.0}
+    found = {"at_10_and_above": {"share": share}, "below_10": {"share": share}}
+    own = {"alerts": {"false_per_hour": 1.0, "found": found}}
+    for difference, word in ((-0.02, "not shown"), (0.03, "yes"), (0.07, "no")):
+        lost = {"value": difference, "low": -0.1, "high": 0.1}
+        against = {"log-mel": {"f1_by_threshold": {"rival_minus_ours": lost}}}
+        results = {"detectors": {"ours": own, "log-mel": {}}, "comparison": {"ours": against}}
+        line = next(line for line in goal_lines(results) if "`log-mel` minus ours" in line)
+        assert line.endswith(f"| {word} |")
