@@ -17,6 +17,28 @@ CLASS_WORDS = {
     "loud": ("loud sound", "luid geluid"),
     "test": ("path test", "lijntest"),
 }
+LABEL_WORDS = {
+    "speech": ("speech", "spraak"),
+    "laughter": ("laughter", "gelach"),
+    "cheer_crowd": ("cheering crowd", "juichende menigte"),
+    "children": ("children playing", "spelende kinderen"),
+    "singing": ("singing", "zang"),
+    "music": ("music", "muziek"),
+    "baby_cry": ("crying baby", "huilende baby"),
+    "cough": ("cough", "hoest"),
+    "dog_bark": ("barking dog", "blaffende hond"),
+    "bird": ("bird", "vogel"),
+    "siren": ("siren", "sirene"),
+    "horn": ("car horn", "claxon"),
+    "vehicle": ("vehicle", "voertuig"),
+    "construction": ("construction work", "bouwwerkzaamheden"),
+    "impact": ("blow or slam", "klap of stoot"),
+    "fireworks_thunder": ("fireworks or thunder", "vuurwerk of onweer"),
+    "bell_phone": ("bell or phone", "bel of telefoon"),
+    "wind_rain": ("wind or rain", "wind of regen"),
+    "ambience": ("background sound", "achtergrondgeluid"),
+}
+"""What else the supplied models tell apart: as runner-up or rival, never as an event."""
 PHASE_WORDS = {
     "start": ("start", "begin"),
     "update": ("update", "vervolg"),
@@ -91,7 +113,8 @@ CLOCK_WORDS = {
 
 
 def class_word(event_class: str, language: str) -> str:
-    return _word(CLASS_WORDS, event_class, language)
+    """Of an event's class, or of another label of the model."""
+    return _word(CLASS_WORDS if event_class in CLASS_WORDS else LABEL_WORDS, event_class, language)
 
 
 def phase_word(phase: str, language: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from dsp.layout import LAYOUT_ID
 from dsp.model_input import CHANNELS, MODEL_INPUT_VERSION
+from gateway.contract.words import CLASS_WORDS, LABEL_WORDS, class_word
 from gateway.model_package import ModelError, ModelPackage, load_package
 from gateway.model_setup import choose_model
 from gateway.settings.decision import DecisionSettings
@@ -41,6 +42,14 @@ def refusal(path: Path) -> str:
     assert setup.classifier is None
     assert str(setup.problem) == str(caught.value)
     return str(caught.value)
+
+
+def test_people_read_words_for_every_label_that_a_supplied_model_tells_apart() -> None:
+    for name in ("default", "open"):
+        classifier = choose_model(name).classifier
+        assert classifier is not None
+        assert set(classifier.package.labels) <= {*CLASS_WORDS, *LABEL_WORDS}
+    assert class_word("fireworks_thunder", "nl") == "vuurwerk of onweer"
 
 
 def test_the_package_that_comes_along_is_read_as_it_is_described(folder: ModelFolder) -> None:
