@@ -26,7 +26,8 @@ def verdict(results: Mapping[str, Any]) -> Iterable[str]:
     if "speakers" in results:
         yield _speakers(results["speakers"])
     if "coarser" in results and "rebuild" in results:
-        yield from _coarser(results["coarser"], results["rebuild"])
+        told = results.get("phrases", {}).get("streams", {})
+        yield from _coarser(results["coarser"], results["rebuild"], told)
 
 
 def leaving(results: Mapping[str, Any]) -> Iterable[str]:
@@ -38,7 +39,9 @@ def leaving(results: Mapping[str, Any]) -> Iterable[str]:
         "single levels "
         "and scores, states and counts; no attack was made on them. That nothing else leaves is tested "
         "on every "
-        "byte of a real run (`tests/privacy`)."
+        "byte of a real run (`tests/privacy`). Known sentences were told from the wire by the network of "
+        "`rebuild`, from "
+        "timeline and telemetry by plain distance alone."
     )
     rows = []
     for name, text in _LEAVING.items():
@@ -112,18 +115,24 @@ def _speakers(found: Mapping[str, Any]) -> str:
     )
 
 
-def _coarser(found: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> Iterable[str]:
+def _coarser(found: Mapping[str, Any], rebuilt: Mapping[str, Any], told: Mapping[str, Any]) -> Iterable[str]:
     rows = rebuilt["rows"]
     now = _below(rows["wire"]["sentences"], rows["wire_of_another_sentence"]["sentences"])
     yield (
         "- **What a thinner stream would bring**, knowing the very sentences, in points of word error "
         "rate below "
-        f"what another sentence's sound gives. Our stream: {now}."
+        f"what another sentence's sound gives. Our stream: {now}{_told(told, 'wire')}."
     )
     for name in (name for name in found if name.startswith("wire")):
-        yield f"  - {THINNER[name]}: {_below(found[name]['sentences'], found[name]['chance'])}."
+        points = _below(found[name]["sentences"], found[name]["chance"])
+        yield f"  - {THINNER[name]}: {points}{_told(told, name)}."
 
 
 def _below(value: Mapping[str, float], other: Mapping[str, float]) -> str:
     points = 100 * (other["value"] - value["value"])
     return f"{points:.1f} points ({value['value']:.1%} against {other['value']:.1%})"
+
+
+def _told(told: Mapping[str, Any], name: str) -> str:
+    row = told.get(f"{name}_redrawn")
+    return f"; known sentences told: {row['right']['value']:.1%}" if row else ""
