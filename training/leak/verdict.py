@@ -36,9 +36,9 @@ def leaving(results: Mapping[str, Any]) -> Iterable[str]:
     yield ""
     yield (
         "All of it is made of the wire's frames. Alerts otherwise, health, heartbeats and the log carry "
-        "single levels and scores, states and counts; no attack was made on them. That nothing else leaves is "
-        "tested on every byte of a real run (`tests/privacy`). Known sentences were told from the wire by the "
-        "network of `rebuild`, from timeline and telemetry by plain distance alone."
+        "single levels and scores, states and counts; no attack was made on them. That nothing else leaves "
+        "is tested on every byte of a real run (`tests/privacy`). Known sentences were told from the wire by "
+        "the network of `rebuild`, from timeline and telemetry by plain distance alone."
     )
     rows = []
     for name, text in _LEAVING.items():
