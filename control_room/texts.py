@@ -29,6 +29,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "camera": ("camera", "camera"),
     "perhaps": ("perhaps {what}", "misschien {what}"),
     "meanwhile": ("meanwhile: {what}", "tegelijk: {what}"),
+    "rival": ("nearest", "naaste"),
+    "from_time": ("{seconds} from {begin}", "{seconds} vanaf {begin}"),
     "joined_late": ("start not seen", "begin niet gezien"),
     "old": ("OLD", "OUD"),
     "historical": ("on its way {age}", "onderweg {age}"),

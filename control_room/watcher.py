@@ -36,6 +36,7 @@ from control_room.notice_lines import notice_line
 from control_room.notices import Arrival, Notice, NotShown
 from control_room.receiver import Receiver, Scope
 from control_room.texts import text
+from control_room.why_lines import why_lines
 from gateway.contract.vocabulary import PATH_TEST
 
 
@@ -57,6 +58,7 @@ class Watcher:
         out: TextIO,
         *,
         as_json: bool = False,
+        why: bool = False,
         notices: TextIO | None = None,
         site: str | None = None,
         gateway: str | None = None,
@@ -65,13 +67,16 @@ class Watcher:
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
         patience: Patience | None = None,
     ) -> None:
-        """as_json: each payload on a line of its own. notices: the line to the broker, None to keep it quiet.
+        """as_json: each payload on a line of its own. why: score and level drawn below each alert.
+
+        notices: the line to the broker, None to keep it quiet.
 
         Raises ValueError for a broker address, a name or an id that cannot be.
         """
         self._out = out
         self._notices = notices
         self._as_json = as_json
+        self._why = why
         self._style = Style(language, colour=not as_json and wants_colour(out))
         self._utc = utc
         self._told_phases: dict[str, LinePhase] = {}
@@ -126,7 +131,9 @@ class Watcher:
         else:
             lines = [] if self._head_told else header_lines(self._style)
             self._head_told = True
-            self._write([*lines, alert_line(arrival, self._style)])
+            tells = self._why and (arrival.first or arrival.step is not Step.UPDATED)
+            because = why_lines(arrival.alert, self._style) if tells else []
+            self._write([*lines, alert_line(arrival, self._style), *because])
         if arrival.alert.event_class == PATH_TEST:
             return  # it proves the path and counts as nothing
         with self.changed:

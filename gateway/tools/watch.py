@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gateway", help="only this gateway")
     parser.add_argument("--lang", choices=("nl", "en"), default="en", help="language of the lines")
     parser.add_argument("--json", action="store_true", help="payloads as JSON, one a line")
+    parser.add_argument(
+        "--why", action="store_true", help="score and level around each sound, drawn below it"
+    )
     parser.add_argument("--count", type=_positive_int, metavar="N", help="end after N alert lines")
     parser.add_argument(
         "--for", dest="for_s", type=_positive, metavar="SECONDS", help="end after so many seconds"
@@ -63,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
             args.lang,
             sys.stdout,
             as_json=args.json,
+            why=args.why,
             notices=sys.stderr,
             site=args.site,
             gateway=args.gateway,

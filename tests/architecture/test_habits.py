@@ -42,6 +42,7 @@ PURE = (
     "control_room/revisions.py",
     "control_room/states.py",
     "control_room/texts.py",
+    "control_room/why_lines.py",
     "gateway/alerts.py",
     "gateway/calibration/check.py",
     "gateway/clock_follower.py",

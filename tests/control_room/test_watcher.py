@@ -19,7 +19,7 @@ from control_room.subscriber import Subscriber, topics
 from control_room.watcher import Watcher
 from gateway.contract.encoding import encode
 from gateway.contract.examples import GATEWAY_STATUS, SENSOR_AVAILABILITY
-from gateway.contract.types import Alert, replace
+from gateway.contract.types import Alert, Timeline, replace
 from gateway.contract.vocabulary import Presence
 from tests.support.alerts import TOPICS, alert, story
 from tests.support.broker import HOST, EmbeddedBroker, MosquittoBroker, free_port
@@ -220,6 +220,19 @@ def watching(port: int, **options: object) -> Iterator[tuple[Watcher, io.StringI
         yield watcher, out, notices
     finally:
         assert watcher.stop()
+
+
+def test_why_is_drawn_below_the_start_and_the_end(broker: MosquittoBroker) -> None:
+    drawn = Timeline(
+        start_utc="2026-03-14T22:40:57.250Z", step_s=0.125, scores=(0.0, 1.0), laeq_db=(50.0, 70.0)
+    )
+    with Witness(broker.port, "nothing") as source, watching(broker.port, why=True) as (watcher, out, _):
+        assert watcher.wait(lambda seen: seen.was_connected, DEADLINE_S)
+        for number in range(4):
+            publish(source, replace(story(number), timeline=drawn))
+        assert watcher.wait(lambda seen: seen.ends == 1, DEADLINE_S)
+    scores = [line.split("|")[1] for line in out.getvalue().splitlines() if line.strip().startswith("score")]
+    assert scores == [" @", " @"]
 
 
 def test_lines_for_people(broker: MosquittoBroker) -> None:
