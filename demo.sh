@@ -18,7 +18,7 @@ lacking() {
     lacking "needs Python's venv module: apt-get install python3-venv"
 
 # A copied or moved checkout leaves an environment behind whose programs no longer start.
+echo "installing the gateway into $VENV (the first time this takes a few minutes)"
 "$VENV/bin/python" -c 'import pip' 2>/dev/null || "$PYTHON" -m venv --clear "$VENV"
-echo "installing the gateway into $VENV (the first time this takes a minute)"
 "$VENV/bin/python" -m pip install --disable-pip-version-check --quiet '.[demo]'
 exec "$VENV/bin/agw" demo "$@"

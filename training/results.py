@@ -15,7 +15,7 @@ def results_page(results: Figures) -> str:
     negative_min = sum(row["minutes"] for row in results["negatives"])
     negative_clips = sum(row["clips"] for row in results["negatives"])
     parts = [
-        "# Results of the first model, by cross-validation",
+        "# Results by cross-validation",
         "",
         "Written by `python -m training.crossvalidate`; do not edit.",
         "",

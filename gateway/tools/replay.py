@@ -24,7 +24,8 @@ from gateway.decisions.types import HeldBack
 from gateway.errors import GatewayError
 from gateway.exit_codes import ExitCode
 from gateway.incidents.types import Telling
-from gateway.model_setup import DEFAULT, ModelSetup, choose_model
+from gateway.model_package import ModelError
+from gateway.model_setup import DEFAULT, NONE, SUPPLIED, ModelSetup, choose_model
 from gateway.pipeline import Analysis
 from gateway.replay import ReplaySetup, replay_file
 from gateway.replay_together import Together, replay_together
@@ -61,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     model, rules = _model_and_rules(args)
+    if args.model is not None and isinstance(model.problem, ModelError):
+        # A named model that is not there is a slip; to go on without it would look like a result.
+        known = ", ".join([*SUPPLIED, NONE])
+        print(f"agw replay: {model.problem}\n  supplied models: {known}", file=sys.stderr)
+        return ExitCode.UNAVAILABLE
     if model.problem is not None:
         print(f"agw replay: {model.problem}; level-only mode", file=sys.stderr)
     setup = ReplaySetup(model.classifier, rules, args.full_scale_db, args.ambient_db)

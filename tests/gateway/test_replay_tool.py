@@ -200,13 +200,24 @@ def test_a_declared_background_holds_back_what_does_not_stand_out(
 
 def test_without_a_fitting_model_it_goes_on_and_says_so(tmp_path: Path, capsys: Capsys) -> None:
     path = write_sound(tmp_path / "a.wav", noise(1, 0.5, 60.0))
-    result = replay(capsys, "--model", tmp_path / "nowhere", path)
+    settings = tmp_path / "gateway.toml"
+    settings.write_text(settings_text(tmp_path, 1883, ["S-1"], model="nowhere"))
+    result = replay(capsys, "--settings", settings, path)
     assert result.code == ExitCode.OK
     assert "model.toml is missing" in result.err
     assert "level-only mode" in result.err
     for line in result.lines:
         assert (line["mode"], line["model"], line["scores"]) == ("level_only", None, {})
         assert line["laeq_db"] > 40.0
+
+
+def test_a_model_that_was_asked_for_and_is_not_there_is_an_error(tmp_path: Path, capsys: Capsys) -> None:
+    path = write_sound(tmp_path / "a.wav", noise(1, 0.5, 60.0))
+    result = replay(capsys, "--model", tmp_path / "nowhere", path)
+    assert result.code == ExitCode.UNAVAILABLE
+    assert result.lines == []
+    assert "model.toml is missing" in result.err
+    assert "default, default-int8, open, open-int8, none" in result.err
 
 
 @pytest.mark.parametrize(
