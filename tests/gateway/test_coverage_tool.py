@@ -127,7 +127,7 @@ def test_seconds_as_lines(settings: Path, tmp_path: Path, capsys: pytest.Capture
     _, lines, _ = agw(capsys, *arguments)
     assert lines[0] == (
         "2026-03-14 20:00:10   55.0 dB(A)  max  60.5  background  50.0  7 of 8 heard"
-        "  ambience 0.90  shout 0.50"
+        "  background sound 0.90  shout 0.50"
     )
     assert lines[1] == "2026-03-14 20:00:11   55.0 dB(A)  max  60.5"
     _, lines, _ = agw(capsys, *arguments, "--lang", "nl")
