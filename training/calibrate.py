@@ -25,6 +25,11 @@ PRIOR = 0.1
 #: what a sensor hears most of the time.
 PER_HOUR_HARD = 1.0
 PER_HOUR_STEADY = 1.0
+KEPT_TO = (
+    "the part tune: of each class the lowest at which the default rules raise at most one alarm an hour of "
+    "hard negative clips and at most one an hour of ambience, traffic, wind and rain; a class without clips "
+    "there by the negatives alone"
+)
 STEADY_TARGETS = ("ambience", "vehicle", "wind_rain")
 _SCALE_BOUNDS = (0.3, 3.0)
 

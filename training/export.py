@@ -149,6 +149,7 @@ def _export(args: argparse.Namespace) -> None:
         "labels": list(LABELS),
         "positives": list(POSITIVES),
         "thresholds": thresholds,
+        "thresholds_by": tuned["thresholds_by"],
         "trained_on": tuned["train"],
         "licences": licence_summary(args.data, of_train),
         "licences_by_class": licences_by_class(args.data, of_train),

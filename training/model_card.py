@@ -74,10 +74,12 @@ def card(facts: Facts, others: Sequence[Facts], results: Mapping[str, Any] | Non
         *_int8(facts.get("int8")),
         "## Thresholds",
         "",
-        "From the part `tune`, for the default decision rules: "
+        "On "
+        + facts["training"]["thresholds_by"]
+        + ": "
         + ", ".join(f"{label} {value}" for label, value in facts["thresholds"].items())
-        + ". The probabilities are calibrated for one window in ten holding the sound; in a street it is "
-        "far less.",
+        + ". No sound of that part trained a model. The probabilities are calibrated for one window in ten "
+        "holding the sound; in a street it is far less.",
         "",
         "## Known limits",
         *_limits(facts),

@@ -73,9 +73,7 @@ def description(facts: Mapping[str, Any]) -> str:
         "]",
         f"positives = {json.dumps(facts['positives'])}",
         "",
-        "# on_score by class. From the part tune, with the default rules: at most one alarm an hour of hard "
-        "negatives",
-        "# and at most one an hour of ambience, traffic, wind and rain.",
+        "# on_score by class; what they keep to stands in [training], thresholds_by.",
         "[thresholds]",
         *(f"{label} = {value}" for label, value in facts["thresholds"].items()),
         "",
@@ -83,6 +81,7 @@ def description(facts: Mapping[str, Any]) -> str:
         f"date = {facts['date']}",
         f"parameters = {facts['parameters']}",
         f"mmac_per_s = {facts['mmac_per_s']}",
+        f"thresholds_by = {json.dumps(facts['thresholds_by'])}",
         f"note = {json.dumps(_note(facts['licences']))}",
         "",
         *_tables("training.clips", facts["trained_on"]),

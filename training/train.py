@@ -19,7 +19,7 @@ import torch
 
 from training import distil
 from training import store as features
-from training.calibrate import decision_group, fit_calibration, thresholds_of
+from training.calibrate import KEPT_TO, decision_group, fit_calibration, thresholds_of
 from training.evaluation import Scored, class_figures, clips_for
 from training.fit import Schedule, logits_of, train
 from training.labels import LABELS, POSITIVES
@@ -85,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     thresholds = thresholds_of(scored)
     tuned = {
         "thresholds": thresholds,
+        "thresholds_by": KEPT_TO,
         "raised": {
             label: detection(decision_group(clips_for(scored, label), label), thresholds[label])
             for label in POSITIVES
